@@ -1,0 +1,1 @@
+"""One typed async function serves every transport."""

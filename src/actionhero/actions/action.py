@@ -1,0 +1,112 @@
+"""What an action is: a typed async function, under a name and a version."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from actionhero.actions.middleware import Middleware
+from actionhero.clock import Duration, parse_duration
+from actionhero.codec import place_of
+from actionhero.errors import DefinitionError, NotConnectedError
+from actionhero.messages import TRANSPORTS, Transport
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
+ALL: frozenset[Transport] = TRANSPORTS
+
+
+class Action:
+    """One defined action. Calling it makes an `ActionCall`; nothing runs by that alone.
+
+    `version` is a text, compared with the `apiVersion` of a call; `timeout` is in seconds, None
+    for the server's default.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        route: str | Sequence[str] | None = None,
+        *,
+        name: str | None = None,
+        version: int | str = 1,
+        transports: Iterable[Transport] = ALL,
+        timeout: Duration | None = None,
+        middleware: Sequence[Middleware] = (),
+    ) -> None:
+        self.function = function
+        self.name = name if name is not None else getattr(function, "__name__", "")
+        self.place = place_of(function)
+        self.version = str(version)
+        self.routes = (route,) if isinstance(route, str) else tuple(route or ())
+        self.transports = frozenset(transports)
+        self.timeout = self._seconds(timeout)
+        self.middleware = tuple(middleware)
+        self.description = inspect.getdoc(function) or ""
+        self.runner: Callable[[Action, tuple[Any, ...], dict[str, Any]], Any] | None = None
+        self._check()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> "ActionCall":
+        return ActionCall(self, args, kwargs)
+
+    def __repr__(self) -> str:
+        return f"<Action {self.name} v{self.version}>"
+
+    def _seconds(self, timeout: Duration | None) -> float | None:
+        try:
+            return None if timeout is None else parse_duration(timeout)
+        except ValueError as exc:
+            raise DefinitionError(f"{self.place}: timeout: {exc}") from exc
+
+    def _check(self) -> None:
+        if not inspect.iscoroutinefunction(self.function):
+            raise DefinitionError(
+                f"{self.place}: an action is an `async def`"
+                " (a blocking function belongs in `asyncio.to_thread` or in a task)"
+            )
+        if not _NAME.fullmatch(self.name):
+            raise DefinitionError(
+                f"{self.place}: {self.name!r} is no action name; use letters, digits and _ . : -"
+            )
+        unknown = self.transports - TRANSPORTS
+        if unknown:
+            raise DefinitionError(
+                f"{self.place}: unknown transports {sorted(unknown)}; "
+                f"there are {', '.join(sorted(TRANSPORTS))}"
+            )
+
+
+class ActionCall:
+    """An action with its arguments, ready to go."""
+
+    __slots__ = ("_action", "_args", "_kwargs")
+
+    def __init__(self, action: Action, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._action = action
+        self._args = args
+        self._kwargs = kwargs
+
+    async def run(self) -> Any:
+        """Run it here, through the funnel, and return its value; its error is raised."""
+        runner = self._action.runner
+        if runner is None:
+            raise NotConnectedError(
+                f"{self._action.name} cannot run yet: its app is neither running nor connected; "
+                "use `async with app.connected():`"
+            )
+        return await runner(self._action, self._args, self._kwargs)
+
+
+class ActionVersions:
+    """All versions of one action; a call that names none gets the newest."""
+
+    __slots__ = ("by_version", "newest")
+
+    def __init__(self, actions: Iterable[Action]) -> None:
+        self.by_version = {action.version: action for action in actions}
+        self.newest = max(self.by_version.values(), key=lambda action: _version_key(action.version))
+
+
+def _version_key(version: str) -> tuple[tuple[int, int | str], ...]:
+    """Versions in their natural order: 2 before 10, 1.9 before 1.10, numbers before words."""
+    parts = re.split(r"[.\-]", version.removeprefix("v"))
+    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts)

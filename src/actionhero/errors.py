@@ -1,0 +1,314 @@
+"""Every error the framework raises, in one tree.
+
+Each class has a `code` (a stable word for programs), a `status` (the HTTP status it becomes)
+and a `side`: "theirs" where the client can mend it, "ours" where only the operator can.
+A client sees the message of every error of this tree; of any other exception it sees nothing
+but `internal_error`.
+
+    ActionHeroError
+    ├── ActionError                 raise it in an action to answer with an error of your own
+    ├── ClientError                 theirs
+    │   ├── MalformedError          400  not readable as what it says it is
+    │   ├── InvalidInputError       422  readable, but the inputs do not fit the signature
+    │   ├── UnknownActionError      404
+    │   ├── UnknownVersionError     404
+    │   ├── NotFoundError           404  no such path or file
+    │   ├── MethodNotAllowedError   405
+    │   ├── RequestTimeoutError     408
+    │   ├── TooLargeError           413
+    │   ├── UnsupportedMediaError   415
+    │   └── TooManyRequestsError    429
+    ├── ServerError                 ours
+    │   ├── InternalError           500
+    │   ├── ActionTimeoutError      503
+    │   ├── DrainingError           503
+    │   └── StoreError              503
+    │       ├── StoreUnavailableError    no connection, or it broke before the reply came
+    │       ├── StoreReplyError          the store answered with an error
+    │       ├── StoreFullError           the store is out of memory
+    │       └── StoreEngineError         too old, or not what we need
+    ├── SetupError                  at definition or boot; the process does not start
+    │   ├── DefinitionError
+    │   ├── SettingsError
+    │   ├── StoreStartError
+    │   ├── ListenError
+    │   └── NotConnectedError
+    └── TaskError
+        ├── UnknownTaskError        no such task, or no such task type
+        └── TaskFailedError         raised by `result()` of a task that failed
+"""
+
+from typing import Any, ClassVar, Literal
+
+from msgspec import Struct
+
+
+class InputProblem(Struct, frozen=True):
+    """One input that does not fit: where (`path`, as `address.street` or `tags[2]`), a stable
+    `code` (`missing`, `wrong_type`, `too_small`, …) and a sentence."""
+
+    path: str
+    code: str
+    message: str
+
+
+class ActionHeroError(Exception):
+    """The root. Never raised itself."""
+
+    code: str = "error"
+    status: int = 500
+    side: ClassVar[Literal["theirs", "ours"]] = "ours"
+
+    @property
+    def message(self) -> str:
+        return str(self)
+
+    @property
+    def problems(self) -> tuple[InputProblem, ...]:
+        """What is wrong in detail; empty for most errors."""
+        return ()
+
+
+class ActionError(ActionHeroError):
+    """Raise it in an action or a middleware to answer with an error of your own.
+
+    `status` is the HTTP status, 400 to 599; the other transports carry `code` and the message.
+    """
+
+    side = "theirs"
+
+    def __init__(self, message: str, *, code: str = "action_error", status: int = 400) -> None:
+        if not 400 <= status <= 599:
+            raise ValueError(f"status must be 400 to 599, not {status}")
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+class ClientError(ActionHeroError):
+    """The client can mend it."""
+
+    code = "bad_request"
+    status = 400
+    side = "theirs"
+
+
+class MalformedError(ClientError):
+    """The bytes cannot be read as what they say they are. The message names the position."""
+
+    code = "malformed"
+
+
+class InvalidInputError(ClientError):
+    """The inputs do not fit the action's signature. `problems` holds every one of them."""
+
+    code = "invalid_input"
+    status = 422
+
+    def __init__(self, problems: tuple[InputProblem, ...]) -> None:
+        super().__init__(
+            "; ".join(f"{p.path}: {p.message}" if p.path else p.message for p in problems)
+        )
+        self._problems = problems
+
+    @property
+    def problems(self) -> tuple[InputProblem, ...]:
+        return self._problems
+
+
+class UnknownActionError(ClientError):
+    """No action of this name is served over this transport."""
+
+    code = "unknown_action"
+    status = 404
+
+
+class UnknownVersionError(ClientError):
+    """The action exists, but not in the version asked for."""
+
+    code = "unknown_version"
+    status = 404
+
+
+class NotFoundError(ClientError):
+    """No such path or file."""
+
+    code = "not_found"
+    status = 404
+
+
+class MethodNotAllowedError(ClientError):
+    """The path exists, but not for this method. `allow` lists the methods it has."""
+
+    code = "method_not_allowed"
+    status = 405
+
+    def __init__(self, message: str, allow: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.allow = allow
+
+
+class RequestTimeoutError(ClientError):
+    """The client took too long to send its request."""
+
+    code = "request_timeout"
+    status = 408
+
+
+class TooLargeError(ClientError):
+    """The body, line or message is over its limit."""
+
+    code = "too_large"
+    status = 413
+
+
+class UnsupportedMediaError(ClientError):
+    """The body's content type is not one that actions take."""
+
+    code = "unsupported_media_type"
+    status = 415
+
+
+class TooManyRequestsError(ClientError):
+    """The client is over a rate limit or has too many requests under way."""
+
+    code = "too_many_requests"
+    status = 429
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ServerError(ActionHeroError):
+    """Only the operator can mend it."""
+
+    code = "internal_error"
+
+
+class InternalError(ServerError):
+    """An action raised something that is not of this tree. The client gets no more than this."""
+
+
+class ActionTimeoutError(ServerError):
+    """The action ran longer than its `timeout` and was cancelled."""
+
+    code = "action_timeout"
+    status = 503
+
+
+class DrainingError(ServerError):
+    """The server is shutting down and takes no new work."""
+
+    code = "shutting_down"
+    status = 503
+
+
+class StoreError(ServerError):
+    """Something went wrong with Valkey/Redis."""
+
+    code = "store_error"
+    status = 503
+
+
+class StoreUnavailableError(StoreError):
+    """There is no connection to the store, or it broke before the reply came.
+
+    In the second case (`maybe_done`) the command may or may not have been carried out.
+    """
+
+    code = "store_unavailable"
+
+    def __init__(self, message: str, *, maybe_done: bool = False) -> None:
+        super().__init__(message)
+        self.maybe_done = maybe_done
+
+
+class StoreReplyError(StoreError):
+    """The store answered with an error. `kind` is its first word (`WRONGTYPE`, `NOSCRIPT`, …)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.kind = message.partition(" ")[0]
+
+
+class StoreFullError(StoreReplyError):
+    """The store reached its `maxmemory` and takes no more."""
+
+    code = "store_full"
+
+
+class StoreEngineError(StoreError):
+    """The store is too old, or set up in a way that would lose data."""
+
+    code = "store_engine"
+
+
+class SetupError(ActionHeroError):
+    """Something is wrong before the first request; the process does not start."""
+
+    code = "setup_error"
+
+
+class DefinitionError(SetupError):
+    """An action, task, middleware or initializer is defined in a way that cannot work."""
+
+    code = "definition_error"
+
+
+class SettingsError(SetupError):
+    """A setting is unknown or ill-typed. The message names it and where it comes from."""
+
+    code = "settings_error"
+
+
+class StoreStartError(SetupError):
+    """The embedded store could not be started."""
+
+    code = "store_start"
+
+
+class ListenError(SetupError):
+    """A port or socket could not be opened."""
+
+    code = "listen_error"
+
+
+class NotConnectedError(SetupError):
+    """A service was used while the app neither runs nor is `connected()`."""
+
+    code = "not_connected"
+
+
+class TaskError(ActionHeroError):
+    """Something about tasks."""
+
+    code = "task_error"
+
+
+class UnknownTaskError(TaskError):
+    """There is no such task, or no such task type."""
+
+    code = "unknown_task"
+    status = 404
+
+
+class TaskFailedError(TaskError):
+    """The task whose result was asked for has failed. The message is its last error."""
+
+    code = "task_failed"
+
+
+def public_error(error: BaseException) -> ActionHeroError:
+    """What a client may see of `error`: itself if it is of this tree, else `InternalError`."""
+    if isinstance(error, ActionHeroError):
+        return error
+    return InternalError("the server could not complete this; the error has been logged")
+
+
+def wire_error(error: ActionHeroError) -> dict[str, Any]:
+    """The error as WebSocket, TCP, MCP and the terminal show it."""
+    shown: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.problems:
+        shown["details"] = error.problems
+    return shown

@@ -1,0 +1,38 @@
+"""The values that pass between the floors: a `Call` going in, a `Reply` coming out.
+
+A call carries its inputs in up to two forms, because they are read by different rules: `words`
+are texts (path, query, form, command line) and are converted leniently; `body` is JSON and is
+read strictly.
+"""
+
+from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
+
+from actionhero.errors import ActionHeroError
+
+Transport: TypeAlias = Literal["http", "websocket", "tcp", "terminal", "mcp", "task"]
+
+TRANSPORTS: frozenset[Transport] = frozenset(
+    ("http", "websocket", "tcp", "terminal", "mcp", "task")
+)
+
+Words: TypeAlias = dict[str, str | list[str]]
+"""Inputs as text. A name given more than once has the list of its values, in order."""
+
+
+class Call(Struct, frozen=True):
+    """A request to run an action. `version` None asks for the newest."""
+
+    action: str
+    words: Words = {}
+    body: bytes | None = None
+    version: str | None = None
+    request_id: str = ""
+
+
+class Reply(Struct, frozen=True):
+    """What an action answered: a value, or an error that the client may see."""
+
+    value: Any = None
+    error: ActionHeroError | None = None

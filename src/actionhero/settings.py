@@ -1,0 +1,118 @@
+"""Typed settings: what can be set, and what holds when nothing is.
+
+The values come from the defaults here, then `actionhero.toml`, then the environment
+(`ACTIONHERO_WEB__PORT`), then the command line; `load_settings` joins them. Durations are texts
+such as "30s" in all of these, and `float` seconds in the values. Sizes are bytes.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Size = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class GeneralSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`name` names this server within the cluster; empty: host name and process id."""
+
+    name: str = ""
+    action_timeout: Seconds = 30.0
+    shutdown_timeout: Seconds = 30.0
+    filtered_params: tuple[str, ...] = (
+        "password",
+        "passwd",
+        "secret",
+        "token",
+        "authorization",
+        "api_key",
+        "apikey",
+        "credit_card",
+    )
+    include: tuple[str, ...] = ()
+
+
+class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """HTTP. Port 0 takes a free one. `public` is the folder of static files."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    public: str = "public"
+    header_bytes: Size = 32 * 1024
+    headers: Count = 100
+    target_bytes: Size = 8 * 1024
+    body_bytes: Size = 1024 * 1024
+    header_timeout: Seconds = 10.0
+    body_timeout: Seconds = 30.0
+    idle_timeout: Seconds = 75.0
+    write_timeout: Seconds = 30.0
+    connections: Count = 10_000
+    pipelined: Count = 16
+
+
+class WebSocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """WebSocket, on HTTP's port. `origins` beside the server's own host; "*" is any."""
+
+    enabled: bool = True
+    path: str = "/ws"
+    origins: tuple[str, ...] = ()
+    message_bytes: Size = 1024 * 1024
+    pending: Count = 5
+    outstanding_bytes: Size = 1024 * 1024
+    ping_interval: Seconds = 30.0
+
+
+class TcpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """TCP lines."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: Port = 5000
+    line_bytes: Size = 64 * 1024
+    pending: Count = 5
+    outstanding_bytes: Size = 1024 * 1024
+    params: Count = 100
+    idle_timeout: Seconds = 600.0
+    connections: Count = 10_000
+
+
+class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`url`: embedded:DIR, valkey://, valkeys://, unix://. `prefix` begins every key; empty: the
+    app's name."""
+
+    url: str = "embedded:.actionhero"
+    prefix: str = ""
+    command_timeout: Seconds = 5.0
+
+
+class TaskSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Workers. `queues` empty: all that tasks are defined for."""
+
+    enabled: bool = True
+    queues: tuple[str, ...] = ()
+    concurrency: Count = 100
+    lease: Seconds = 10.0
+    max_lapses: Count = 3
+
+
+class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`format` auto: text on a terminal, JSON otherwise."""
+
+    level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "info"
+    format: Annotated[str, Meta(pattern="^(auto|text|json)$")] = "auto"
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything, by section."""
+
+    env: str = "development"
+    general: GeneralSettings = GeneralSettings()
+    web: WebSettings = WebSettings()
+    websocket: WebSocketSettings = WebSocketSettings()
+    tcp: TcpSettings = TcpSettings()
+    store: StoreSettings = StoreSettings()
+    tasks: TaskSettings = TaskSettings()
+    log: LogSettings = LogSettings()

@@ -1,0 +1,1 @@
+"""The servers under measurement that run in the project's own environment."""

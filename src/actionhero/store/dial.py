@@ -1,0 +1,170 @@
+"""How a link comes to be: connect, introduce ourselves, look at who answers.
+
+An engine older than Redis 6.2 or Valkey 7.2 is refused, and so are a cluster node and a Sentinel;
+an eviction policy other than `noeviction` is only warned of. A replica and a store that is still
+loading its data count as unavailable: both pass.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from actionhero.errors import StoreEngineError, StoreError, StoreReplyError, StoreUnavailableError
+from actionhero.store.link import Command, Link
+from actionhero.store.url import StoreUrl
+
+_log = logging.getLogger("actionhero.store")
+_OLDEST = {"valkey": (7, 2), "redis": (6, 2)}
+
+
+class Engine(msgspec.Struct, frozen=True):
+    """Who answers: `name` is `valkey` or `redis`, `pid` its process id where it is told."""
+
+    name: str
+    version: str
+    pid: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name.capitalize()} {self.version}"
+
+
+async def dial(
+    url: StoreUrl,
+    *,
+    timeout: float,
+    stall_timeout: float,
+    on_lost: Callable[[Link, str], None] | None = None,
+    on_push: Callable[[list[Any]], None] | None = None,
+) -> tuple[Link, Engine]:
+    """A link that is ready to use. Raises `StoreUnavailableError` if there is nobody there or not
+    within `timeout` seconds, `StoreEngineError` for an engine we refuse, and `StoreReplyError` for
+    credentials it refuses."""
+    link: Link | None = None
+    try:
+        async with asyncio.timeout(timeout):
+            link = await _open(url, Link(asyncio.get_running_loop(), stall_timeout, None, on_push))
+            engine = await _introduce(link, url)
+    except TimeoutError:
+        _abandon(link)
+        raise StoreUnavailableError(
+            f"no connection to the store at {url.masked()} within {timeout:g} s"
+        ) from None
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        raise StoreUnavailableError(
+            f"no connection to the store at {url.masked()}: {reason}"
+        ) from error
+    except BaseException:
+        _abandon(link)
+        raise
+    link.on_lost = on_lost
+    return link, engine
+
+
+def _abandon(link: Link | None) -> None:
+    if link is not None:
+        link.lose("the connection was not finished")
+
+
+async def _open(url: StoreUrl, link: Link) -> Link:
+    loop = asyncio.get_running_loop()
+    if url.kind == "unix":
+        await loop.create_unix_connection(lambda: link, url.path)
+    else:
+        await loop.create_connection(
+            lambda: link, url.host, url.port, ssl=_tls_context(url) if url.tls else None
+        )
+    return link
+
+
+def _tls_context(url: StoreUrl) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=url.ssl_ca_certs)
+    if url.ssl_cert_reqs == "none":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if url.ssl_certfile is not None:
+        context.load_cert_chain(url.ssl_certfile, url.ssl_keyfile)
+    return context
+
+
+async def _introduce(link: Link, url: StoreUrl) -> Engine:
+    hello, info, ping, *selected = await link.send_many(
+        [
+            _hello(url),
+            ("INFO", "default"),
+            ("PING",),
+            *([("SELECT", url.db)] if url.db else []),
+        ]
+    )
+    engine = _checked_engine(hello, info)
+    for reply in (ping, *selected):
+        if isinstance(reply, StoreError):
+            raise reply
+    return engine
+
+
+def _hello(url: StoreUrl) -> Command:
+    name = ("SETNAME", "actionhero")
+    if url.password is None:
+        return ("HELLO", 3, *name)
+    return ("HELLO", 3, "AUTH", url.username or "default", url.password, *name)
+
+
+def _checked_engine(hello: object, info: object) -> Engine:
+    if isinstance(hello, StoreReplyError) and "unknown command" in str(hello).lower():
+        raise StoreEngineError("the store is older than Redis 6.2 / Valkey 7.2; upgrade it")
+    if isinstance(hello, StoreError):
+        raise hello
+    if not isinstance(hello, dict):
+        raise StoreEngineError("what answers at the store's address is not a Valkey/Redis server")
+    facts = _facts(info)
+    engine = Engine(
+        hello[b"server"].decode(),
+        facts.get("valkey_version") or hello[b"version"].decode(),
+        int(facts["process_id"]) if "process_id" in facts else None,
+    )
+    _check_version(engine)
+    _check_role(hello[b"mode"], hello[b"role"])
+    _check_policy(facts)
+    return engine
+
+
+def _facts(info: object) -> dict[str, str]:
+    """INFO's `name:value` lines; empty if we may not ask."""
+    if not isinstance(info, bytes):
+        return {}
+    lines = info.decode("utf-8", "replace").splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+def _check_version(engine: Engine) -> None:
+    oldest = _OLDEST.get(engine.name, (6, 2))
+    numbers = tuple(int(part) for part in engine.version.split(".")[:2] if part.isdigit())
+    if numbers < oldest:
+        raise StoreEngineError(
+            f"the store is {engine}; at least Valkey 7.2 or Redis 6.2 is needed: upgrade it"
+        )
+
+
+def _check_role(mode: bytes, role: bytes) -> None:
+    if mode != b"standalone":
+        raise StoreEngineError(
+            f"the store runs in {mode.decode()} mode, which is planned, but not there yet; "
+            "use a standalone Valkey/Redis server"
+        )
+    if role != b"master":
+        raise StoreUnavailableError("the store is a replica, which takes no writes")
+
+
+def _check_policy(facts: dict[str, str]) -> None:
+    policy = facts.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction" and facts.get("maxmemory") != "0":
+        _log.warning(
+            "the store may throw data away when its memory is full (maxmemory-policy is %s); "
+            "set it to noeviction",
+            policy,
+        )

@@ -73,7 +73,7 @@ class EmbeddedStore:
     """Our own server, or our share in one that another process of the project started."""
 
     def __init__(self, directory: Path | None) -> None:
-        self.directory = directory
+        self.directory = directory and directory.absolute()
         self.url = StoreUrl("unix")
         self.pid: int | None = None
         self._lock: int | None = None
@@ -84,9 +84,9 @@ class EmbeddedStore:
         _forkable.add(self)
 
     @classmethod
-    async def start(cls, directory: Path | str | None = None) -> "EmbeddedStore":
+    async def start(cls, directory: Path | None) -> "EmbeddedStore":
         """A store that answers. `None` keeps nothing on disk. Raises `StoreStartError`."""
-        store = cls(None if directory is None else Path(directory).absolute())
+        store = cls(directory)
         try:
             await store.ensure_running()
         except BaseException:
@@ -322,7 +322,7 @@ async def open_store(
         return await StoreClient.connect(
             parsed, command_timeout=command_timeout, connect_timeout=connect_timeout
         )
-    store = await EmbeddedStore.start(parsed.path or None)
+    store = await EmbeddedStore.start(Path(parsed.path) if parsed.path else None)
     try:
         return await _client_of(store, command_timeout, connect_timeout)
     except BaseException:

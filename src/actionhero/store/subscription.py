@@ -34,12 +34,10 @@ GAP = Published("", None)
 class Subscription:
     """`async for channel, payload in subscription:` ends when it or its client is closed."""
 
-    def __init__(
-        self, client: "StoreClient", channels: Sequence[str], stall_timeout: float
-    ) -> None:
+    def __init__(self, client: "StoreClient", channels: Sequence[str], timeout: float) -> None:
         self.channels = tuple(channels)
         self._client = client
-        self._stall_timeout = stall_timeout
+        self._timeout = timeout
         self._loop = asyncio.get_running_loop()
         self._unread: deque[Published] = deque()
         self._arrived = asyncio.Event()
@@ -53,8 +51,8 @@ class Subscription:
         """Connect and subscribe. Returns when every channel is confirmed."""
         self._link, _ = await dial(
             self._client.url,
-            timeout=self._stall_timeout,
-            stall_timeout=self._stall_timeout,
+            timeout=self._timeout,
+            stall_timeout=self._timeout,
             on_lost=self._link_lost,
             on_push=self._take,
         )
@@ -63,7 +61,7 @@ class Subscription:
         # RESP3 confirms by a push for each channel and never answers the command itself.
         self._link.send_unanswered(("SUBSCRIBE", *self.channels))
         try:
-            async with asyncio.timeout(self._stall_timeout):
+            async with asyncio.timeout(self._timeout):
                 await self._confirmed
         except TimeoutError:
             self._link.lose("the subscription was not confirmed")

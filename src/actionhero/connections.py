@@ -24,8 +24,9 @@ def new_id() -> str:
 class Connection:
     """A client as the actions see it.
 
-    `params` are TCP's sticky parameters. `status` and `reply_headers` shape the HTTP reply and
-    mean nothing elsewhere. `max_pending` bounds how many actions may run for it at once.
+    `params` are TCP's sticky parameters. `method` and `headers` (names in lower case) are those
+    of the HTTP request; `status` and `reply_headers` shape the HTTP reply; elsewhere they are
+    empty and mean nothing. `max_pending` bounds how many actions may run for it at once.
     """
 
     __slots__ = (
@@ -33,6 +34,7 @@ class Connection:
         "connected_at",
         "headers",
         "max_pending",
+        "method",
         "params",
         "pending_actions",
         "remote_ip",
@@ -50,6 +52,7 @@ class Connection:
         remote_ip: str = "",
         remote_port: int = 0,
         *,
+        method: str = "",
         headers: Mapping[str, str] | None = None,
         max_pending: int = 1,
     ) -> None:
@@ -57,6 +60,7 @@ class Connection:
         self.transport = transport
         self.remote_ip = remote_ip
         self.remote_port = remote_port
+        self.method = method
         self.headers: Mapping[str, str] = {} if headers is None else headers
         self.max_pending = max_pending
         self.connected_at = time.time()

@@ -11,7 +11,9 @@ from msgspec import Struct
 
 from actionhero.errors import ActionHeroError
 
-Transport: TypeAlias = Literal["http", "websocket", "tcp", "terminal", "mcp", "task"]
+Transport: TypeAlias = Literal["http", "websocket", "tcp", "terminal", "mcp", "task", "python"]
+"""Where a call comes from. "python" is the program itself (`await hello(...).run()`): every
+action serves it, so it is none of those that `transports=` takes."""
 
 TRANSPORTS: frozenset[Transport] = frozenset(
     ("http", "websocket", "tcp", "terminal", "mcp", "task")

@@ -23,12 +23,13 @@ from actionhero.errors import (
     ActionTimeoutError,
     DrainingError,
     MalformedError,
+    StoreUnavailableError,
     TooManyRequestsError,
     UnknownActionError,
     UnknownVersionError,
     public_error,
 )
-from actionhero.messages import Call, Reply
+from actionhero.messages import Call, Reply, Transport
 
 _log = logging.getLogger("actionhero.actions")
 
@@ -61,7 +62,17 @@ _read_version = msgspec.json.Decoder(_Version).decode
 class _Ready:
     """An action made ready to run: its inputs compiled, its layers wrapped."""
 
-    __slots__ = ("action", "connections", "fixed", "handle", "inputs", "plain", "stat", "timeout")
+    __slots__ = (
+        "action",
+        "connections",
+        "fixed",
+        "handle",
+        "inputs",
+        "plain",
+        "stat",
+        "timeout",
+        "transports",
+    )
 
     def __init__(
         self,
@@ -83,6 +94,7 @@ class _Ready:
         self.plain = not layers
         self.handle: Handler = wrap(self._core, layers)
         self.timeout = timeout if action.timeout is None else action.timeout
+        self.transports: frozenset[Transport] = action.transports | {"python"}
         self.stat = f"actions:processedActions:{action.name}"
 
     async def run(self, call: Call, connection: Connection) -> Any:
@@ -169,7 +181,7 @@ class Dispatcher:
         if self.is_draining:
             raise DrainingError("the server is shutting down")
         ready = self._select(call)
-        if connection.transport not in ready.action.transports:
+        if connection.transport not in ready.transports:
             raise UnknownActionError(
                 f"{call.action!r} is not served over {connection.transport}; "
                 f"use {', '.join(sorted(ready.action.transports))}"
@@ -225,7 +237,9 @@ class Dispatcher:
 
 def _failed(ready: _Ready, call: Call, exc: Exception) -> Reply:
     error = public_error(exc)
-    if error.side == "ours":
+    if isinstance(error, StoreUnavailableError):
+        _log.debug("action %s needs the store, which is away", call.action)  # said once elsewhere
+    elif error.side == "ours":
         _log.error(
             "action failed: %s",
             exc,

@@ -1,0 +1,209 @@
+"""An application: the decorators that define it, and the services it uses.
+
+Defining does no I/O. `app.connected()` uses the services without serving; a `Server` serves.
+"""
+
+import contextlib
+import importlib
+import pkgutil
+import types
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from typing import Any, TypedDict, Unpack, overload
+
+from actionhero.actions.action import Action
+from actionhero.actions.middleware import Middleware
+from actionhero.cache import Cache
+from actionhero.clock import Duration
+from actionhero.definitions import Definitions
+from actionhero.errors import DefinitionError, NotConnectedError
+from actionhero.initializers import Initializer
+from actionhero.messages import Transport
+from actionhero.services import Services
+from actionhero.settings import Settings
+from actionhero.stats import Stats
+from actionhero.tasks.queue import Tasks
+from actionhero.tasks.task import TaskDefinition, TaskOptions
+
+Function = Callable[..., Any]
+
+
+class ActionOptions(TypedDict, total=False):
+    """`name` (default: the function's) · `version` · `transports` that serve it (default: all) ·
+    `timeout` before it is cancelled · `middleware` around it alone."""
+
+    name: str
+    version: int | str
+    transports: Iterable[Transport]
+    timeout: Duration
+    middleware: Sequence[Middleware]
+
+
+class GlobalMiddleware:
+    """A middleware made by the decorator `middleware`: `include` puts it around every action."""
+
+    def __init__(self, function: Middleware) -> None:
+        self.function = function
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(*args)
+
+
+@overload
+def action(route: Function, /) -> Action: ...
+@overload
+def action(
+    route: str | Sequence[str] | None = None, /, **options: Unpack[ActionOptions]
+) -> Callable[[Function], Action]: ...
+def action(route: Any = None, /, **options: Unpack[ActionOptions]) -> Any:
+    """Make an action of an async function, for an app to `include`; see `App.action`."""
+    if callable(route):
+        return Action(route)
+    return lambda function: Action(function, route, **options)
+
+
+@overload
+def task(function: Function, /) -> TaskDefinition: ...
+@overload
+def task(**options: Unpack[TaskOptions]) -> Callable[[Function], TaskDefinition]: ...
+def task(function: Any = None, /, **options: Unpack[TaskOptions]) -> Any:
+    """Make a task type of a function, for an app to `include`; see `App.task`."""
+    if callable(function):
+        return TaskDefinition(function)
+    return lambda function: TaskDefinition(function, **options)
+
+
+def initializer(function: Function) -> Initializer:
+    """Make an initializer of an async generator, for an app to `include`."""
+    return Initializer(function)
+
+
+def middleware(function: Middleware) -> GlobalMiddleware:
+    """Make a middleware around every action of the app that will `include` it."""
+    return GlobalMiddleware(function)
+
+
+class App:
+    """One application. `name` begins its keys in the store and must be the same on all servers."""
+
+    def __init__(self, name: str) -> None:
+        if not name or not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+            raise DefinitionError(f"{name!r} is no app name; use letters, digits and - _ .")
+        self.name = name
+        self.definitions = Definitions()
+        self._services: Services | None = None
+        self._users = 0
+
+    @overload
+    def action(self, route: Function, /) -> Action: ...
+    @overload
+    def action(
+        self, route: str | Sequence[str] | None = None, /, **options: Unpack[ActionOptions]
+    ) -> Callable[[Function], Action]: ...
+    def action(self, route: Any = None, /, **options: Unpack[ActionOptions]) -> Any:
+        """Define an action: `@app.action`, `@app.action("GET /users/{id}", timeout="5s")`.
+
+        `route` is a method and a path under `/api`, or several; the action is also at
+        `/api/<name>`. Raises `DefinitionError`.
+        """
+        if callable(route):
+            return self._take(Action(route))
+        return lambda function: self._take(Action(function, route, **options))
+
+    @overload
+    def task(self, function: Function, /) -> TaskDefinition: ...
+    @overload
+    def task(self, **options: Unpack[TaskOptions]) -> Callable[[Function], TaskDefinition]: ...
+    def task(self, function: Any = None, /, **options: Unpack[TaskOptions]) -> Any:
+        """Define a task type: `@app.task`, `@app.task(queue="mail", retries=5)`,
+        `@app.task(every="30s", scope="all")`. Raises `DefinitionError`."""
+        if callable(function):
+            return self._take(TaskDefinition(function))
+        return lambda function: self._take(TaskDefinition(function, **options))
+
+    def initializer(self, function: Function) -> Initializer:
+        """Define an initializer: an async generator whose value is injected by its type."""
+        one = Initializer(function)
+        self.definitions.add_initializer(one)
+        return one
+
+    def middleware(self, function: Middleware) -> Middleware:
+        """Put `async def (invocation, proceed)` around every action."""
+        self.definitions.add_middleware(function)
+        return function
+
+    def include(self, *modules: str | types.ModuleType) -> None:
+        """Take up what modules define with the decorators that need no app; of a package, all of
+        its modules. Raises `DefinitionError` for a module that defines nothing."""
+        for module in modules:
+            taken = [self._take(found) for one in _walk(module) for found in _defined(one)]
+            if not taken:
+                raise DefinitionError(
+                    f"{module!r} defines no action, task, initializer or middleware"
+                )
+
+    @contextlib.asynccontextmanager
+    async def connected(self, settings: Settings | None = None) -> AsyncIterator[Services]:
+        """Use tasks, stats and cache without serving. Inside a running server, or nested, the
+        services there are are used. Raises `StoreError`, `SetupError`."""
+        if self._services is None:
+            services = await Services.open(self.name, self.definitions, settings, {App: self})
+            self._services = services
+        services = self._services
+        self._users += 1
+        try:
+            yield services
+        finally:
+            self._users -= 1
+            if self._users == 0:
+                self._services = None
+                await services.aclose()
+
+    @property
+    def services(self) -> Services:
+        """The running services. Raises `NotConnectedError`."""
+        if self._services is None:
+            raise NotConnectedError(
+                f"the app {self.name!r} is neither running nor connected; "
+                "use `async with app.connected():`"
+            )
+        return self._services
+
+    @property
+    def tasks(self) -> Tasks:
+        """The task queues. Raises `NotConnectedError`."""
+        return self.services.tasks
+
+    @property
+    def stats(self) -> Stats:
+        """The counters. Raises `NotConnectedError`."""
+        return self.services.stats
+
+    @property
+    def cache(self) -> Cache:
+        """The cache. Raises `NotConnectedError`."""
+        return self.services.cache
+
+    def _take(self, found: Any) -> Any:
+        match found:
+            case Action():
+                self.definitions.add_action(found)
+            case TaskDefinition():
+                self.definitions.add_task(found)
+            case Initializer():
+                self.definitions.add_initializer(found)
+            case GlobalMiddleware():
+                self.definitions.add_middleware(found.function)
+        return found
+
+
+def _walk(module: str | types.ModuleType) -> Iterator[types.ModuleType]:
+    if isinstance(module, str):
+        module = importlib.import_module(module)
+    yield module
+    for info in pkgutil.walk_packages(getattr(module, "__path__", ()), module.__name__ + "."):
+        yield importlib.import_module(info.name)
+
+
+def _defined(module: types.ModuleType) -> list[Any]:
+    kinds = (Action, TaskDefinition, Initializer, GlobalMiddleware)
+    return [value for value in vars(module).values() if isinstance(value, kinds)]

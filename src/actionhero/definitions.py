@@ -1,0 +1,63 @@
+"""What is defined in one app, and the check that nothing is defined twice."""
+
+from actionhero.actions.action import Action, ActionVersions
+from actionhero.actions.middleware import Middleware
+from actionhero.actions.routes import Routes
+from actionhero.errors import DefinitionError
+from actionhero.initializers import Initializer
+from actionhero.tasks.task import TaskDefinition
+
+
+class Definitions:
+    """Actions, tasks, middleware and initializers, in the order they were defined."""
+
+    def __init__(self) -> None:
+        self.actions: list[Action] = []
+        self.tasks: dict[str, TaskDefinition] = {}
+        self.middleware: list[Middleware] = []
+        self.initializers: list[Initializer] = []
+
+    def add_action(self, action: Action) -> None:
+        """Take up an action. Raises `DefinitionError` if its name and version exist."""
+        for other in self.actions:
+            if other is action:
+                return
+            if (other.name, other.version) == (action.name, action.version):
+                raise DefinitionError(
+                    f"action {action.name!r} version {action.version} is defined twice: "
+                    f"{other.place} and {action.place}; rename one or give it another version"
+                )
+        self.actions.append(action)
+
+    def add_task(self, task: TaskDefinition) -> None:
+        """Take up a task type. Raises `DefinitionError` if its name exists."""
+        other = self.tasks.setdefault(task.name, task)
+        if other is not task:
+            raise DefinitionError(
+                f"task {task.name!r} is defined twice: {other.place} and {task.place}; rename one"
+            )
+
+    def add_initializer(self, initializer: Initializer) -> None:
+        """Take up an initializer, once."""
+        if initializer not in self.initializers:
+            self.initializers.append(initializer)
+
+    def add_middleware(self, middleware: Middleware) -> None:
+        """Put a middleware around every action, inside those added before."""
+        if middleware not in self.middleware:
+            self.middleware.append(middleware)
+
+    def versions(self) -> dict[str, ActionVersions]:
+        """The actions by name."""
+        by_name: dict[str, list[Action]] = {}
+        for action in self.actions:
+            by_name.setdefault(action.name, []).append(action)
+        return {name: ActionVersions(actions) for name, actions in by_name.items()}
+
+    def routes(self) -> Routes:
+        """The actions by path. Raises `DefinitionError` for routes that cannot be."""
+        return Routes(self.actions)
+
+    def queues(self) -> tuple[str, ...]:
+        """The queues that tasks are defined for, in order."""
+        return tuple(dict.fromkeys(task.queue for task in self.tasks.values()))

@@ -1,0 +1,127 @@
+"""One running process: brings the services up in order, and down in reverse under a deadline.
+
+Up: store, tables, initializers, workers, transports. Down: the transports accept no more and the
+workers claim no more; what runs may finish until the deadline; what never started is given back;
+then teardowns, the last flush of the stats, the store. SIGTERM or SIGINT begins it, a second one
+ends the waiting.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from actionhero.actions.documentation import describe
+from actionhero.app import App
+from actionhero.services import Services
+from actionhero.settings import Settings
+from actionhero.transports.files import find_file
+from actionhero.transports.http import HttpServer
+from actionhero.transports.tcp import TcpServer
+from actionhero.transports.websocket import WebSocketEndpoint
+from actionhero.workers.worker import Worker
+
+_log = logging.getLogger("actionhero.server")
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Server:
+    """A server for one app. `http_port` and `tcp_port` are the real ones once it has started."""
+
+    def __init__(
+        self, app: App, settings: Settings | None = None, *, reuse_port: bool = False
+    ) -> None:
+        self.app = app
+        self.settings = settings or Settings()
+        self.reuse_port = reuse_port
+        self.services: Services
+        self.http: HttpServer | None = None
+        self.tcp: TcpServer | None = None
+        self.websocket: WebSocketEndpoint | None = None
+        self.worker: Worker | None = None
+        self.is_ready = False
+        self._exits = contextlib.AsyncExitStack()
+
+    @property
+    def http_port(self) -> int:
+        """The port of HTTP and WebSocket; 0 if there is none."""
+        return self.http.port if self.http else 0
+
+    @property
+    def tcp_port(self) -> int:
+        """The port of TCP; 0 if there is none."""
+        return self.tcp.port if self.tcp else 0
+
+    async def run(self) -> None:
+        """Start, serve until SIGTERM or SIGINT, drain, close. Raises `SetupError`, `StoreError`."""
+        with _signals() as (asked, forced):
+            starting = asyncio.create_task(self.start())
+            await _first(starting, asked.wait())
+            if not starting.done():
+                starting.cancel()
+            try:
+                await starting
+                await asked.wait()
+                await self._drain_unless(forced)
+            except asyncio.CancelledError:
+                if not asked.is_set():
+                    raise
+            finally:
+                await self.aclose()
+
+    async def start(self) -> None:
+        """Bring everything up; what was up is brought down again if a step fails."""
+        async with self._exits as exits:
+            self.services = await exits.enter_async_context(self.app.connected(self.settings))
+            await self._start_worker()
+            await self._start_web()
+            await self._start_tcp()
+            self.is_ready = True
+            self._exits = exits.pop_all()
+        _log.info(
+            "server started", extra={"server": self.services.server, **self._addresses()}
+        )
+
+    async def stop(self) -> None:
+        """Drain and close."""
+        await self.drain()
+        await self.aclose()
+
+    async def drain(self) -> None:
+        """Accept nothing more and let what runs finish, for `general.shutdown_timeout` seconds."""
+        self.is_ready = False
+        deadline = self.settings.general.shutdown_timeout
+        _log.info("server stops", extra={"server": self.services.server, "deadline": deadline})
+        parts = (self.worker, self.http, self.tcp, self.websocket)
+        drains = [part.drain(deadline) for part in parts if part is not None]
+        for failure in await asyncio.gather(*drains, return_exceptions=True):
+            if isinstance(failure, BaseException):
+                _log.error("a part did not drain", exc_info=failure)
+        self.services.dispatcher.is_draining = True
+
+    async def aclose(self) -> None:
+        """Close everything, in reverse; what still runs is cancelled."""
+        self.is_ready = False
+        await self._exits.aclose()
+
+    def health(self) -> tuple[int, dict[str, Any]]:
+        """What `/healthz` answers: the process is alive and its event loop turns."""
+        return 200, {"status": "ok", "server": self.services.server}
+
+    def readiness(self) -> tuple[int, dict[str, Any]]:
+        """What `/readyz` answers: whether work should be sent here, and if not, why."""
+        reasons = []
+        if not self.is_ready:
+            reasons.append("the server is starting or stopping")
+        if not self.services.store.is_connected:
+            reasons.append("the store cannot be reached")
+        if reasons:
+            return 503, {"status": "not ready", "reasons": reasons}
+        return 200, {"status": "ready"}
+
+    def documentation(self) -> list[dict[str, Any]]:
+        """The actions with their inputs, as TCP's and WebSocket's `documentation` show them."""
+        return describe(self.app.definitions.actions, self.services.dispatcher)

@@ -1,0 +1,133 @@
+"""What an app uses while it runs: the store and all that lives in it, and the way to its actions.
+
+Opened in order, closed in reverse, by a `Server` and by `app.connected()`.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from actionhero.actions.action import Action
+from actionhero.actions.dispatch import Dispatcher
+from actionhero.cache import Cache
+from actionhero.connections import Connection
+from actionhero.deadlines import Deadlines
+from actionhero.definitions import Definitions
+from actionhero.initializers import Lifespan
+from actionhero.messages import Call
+from actionhero.settings import Settings
+from actionhero.stats import Stats
+from actionhero.store import open_store
+from actionhero.store.client import StoreClient
+from actionhero.store.keys import Keys
+from actionhero.tasks.queue import Tasks
+
+
+class Services:
+    """The services of one process. `server` is its id: unique to this run, readable by people."""
+
+    def __init__(self, definitions: Definitions, settings: Settings, server: str) -> None:
+        self.definitions = definitions
+        self.settings = settings
+        self.server = server
+        self.deadlines = Deadlines(asyncio.get_running_loop())
+        self.store: StoreClient
+        self.keys: Keys
+        self.stats: Stats
+        self.cache: Cache
+        self.tasks: Tasks
+        self.dispatcher: Dispatcher
+        self._provided: dict[Any, Any] = {}
+        self._exits = contextlib.AsyncExitStack()
+
+    @classmethod
+    async def open(
+        cls,
+        name: str,
+        definitions: Definitions,
+        settings: Settings | None,
+        provided: Mapping[Any, Any],
+    ) -> "Services":
+        """Connect to the store and bring everything up. Raises `StoreError`, `SetupError`."""
+        settings = settings or Settings()
+        services = cls(definitions, settings, _server_id(settings))
+        async with services._exits as exits:  # closed again if a later step fails
+            await services._open_store(name)
+            services._provided.update(provided)
+            await services._open_tables()
+            await services._start_initializers()
+            services._open_dispatcher()
+            services._exits = exits.pop_all()
+        return services
+
+    async def aclose(self) -> None:
+        """Close everything in reverse."""
+        await self._exits.aclose()
+
+    def provides(self, kind: Any) -> bool:
+        """Whether a parameter of this type is handed in."""
+        return kind in self._provided
+
+    def provide(self, kind: Any) -> Any:
+        """The object that is handed in for this type."""
+        return self._provided[kind]
+
+    async def run_action(self, action: Action, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an action from Python, through the funnel; its error is raised."""
+        inputs = self.dispatcher.inputs_of(action)
+        body = inputs.encode(inputs.bind(args, kwargs))
+        call = Call(action.name, body=body, version=action.version)
+        reply = await self.dispatcher.dispatch(call, Connection("python"))
+        if reply.error is not None:
+            raise reply.error
+        return reply.value
+
+    async def _open_store(self, name: str) -> None:
+        store = self.settings.store
+        self.store = await open_store(store.url, command_timeout=store.command_timeout)
+        self._exits.push_async_callback(self.store.aclose)
+        self.keys = Keys(store.prefix or name)
+
+    async def _open_tables(self) -> None:
+        self.stats = Stats(self.store, self.keys, self.server)
+        await self.stats.start()
+        self._exits.push_async_callback(self.stats.aclose)
+        self.cache = Cache(self.store, self.keys)
+        self.tasks = Tasks(self.store, self.keys, self.definitions.tasks)
+        self._provided |= {
+            Stats: self.stats,
+            Cache: self.cache,
+            Tasks: self.tasks,
+            Settings: self.settings,
+        }
+
+    async def _start_initializers(self) -> None:
+        lifespan = Lifespan()
+        self._exits.push_async_callback(lifespan.aclose)
+        await lifespan.start(self.definitions.initializers, self._provided)
+
+    def _open_dispatcher(self) -> None:
+        self.dispatcher = Dispatcher(
+            self.definitions.versions(),
+            provider=self,
+            middleware=self.definitions.middleware,
+            deadlines=self.deadlines,
+            stats=self.stats,
+            default_timeout=self.settings.general.action_timeout,
+        )
+        for action in self.definitions.actions:
+            action.runner = self.run_action
+        self._exits.callback(self._release_actions)
+
+    def _release_actions(self) -> None:
+        for action in self.definitions.actions:
+            action.runner = None
+
+
+def _server_id(settings: Settings) -> str:
+    name = settings.general.name or f"{socket.gethostname()}-{os.getpid()}"
+    return f"{name}:{secrets.token_hex(4)}"

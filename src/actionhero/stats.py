@@ -1,0 +1,160 @@
+"""Counters, for the whole cluster (global) and for each server (local).
+
+Increments are gathered in the process and flushed once a second, and at a graceful stop, in one
+script call. A flush carries a number that only grows; a flush whose reply was lost is sent again
+with the same number and the same counts, and the script adds it only once. Reading flushes first,
+so a reader sees what it wrote.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from actionhero.errors import StoreError
+from actionhero.store.scripts import Script
+
+if TYPE_CHECKING:
+    from actionhero.store.client import StoreClient
+    from actionhero.store.keys import Keys
+
+Number = int | float
+Table = Literal["global", "local"]
+
+FLUSH_INTERVAL = 1.0
+"""Seconds between flushes."""
+LOCAL_TTL = 60.0
+"""Seconds that a dead server's local table stays in the store."""
+
+_log = logging.getLogger("actionhero.stats")
+_flush = Script("stats_flush")
+
+
+class _Batch(NamedTuple):
+    number: int
+    counts: dict[str, int]
+    local: dict[str, Number]
+
+
+class Stats:
+    """The counters of one server. `server` is its id, unique to this run of it."""
+
+    def __init__(self, store: "StoreClient", keys: "Keys", server: str) -> None:
+        self._store = store
+        self._keys = keys
+        self._server = server
+        self._counts: dict[str, int] = {}
+        self._unflushed: dict[str, int] = {}
+        self._local: dict[str, Number] = {}
+        self._changed: set[str] = set()
+        self._unsent: _Batch | None = None
+        self._number = 0
+        self._flushing = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._last_flush = 0.0
+
+    def increment(self, key: str, n: int = 1) -> None:
+        """Count `n` more of `key`, globally and locally."""
+        counts = self._counts
+        counts[key] = counts.get(key, 0) + n
+
+    def set(self, key: str, value: Number) -> None:
+        """Set this server's own `key`, such as a gauge; the global table is not touched."""
+        self._settle_local()
+        self._local[key] = value
+        self._changed.add(key)
+
+    async def get(self, key: str, table: Table = "global") -> Number:
+        """One value; 0 if it was never counted. Raises `StoreError` (global only)."""
+        if table == "local":
+            return self._local_table().get(key, 0)
+        await self.flush()
+        return _number(await self._store.execute("HGET", self._keys.stats_global, key) or b"0")
+
+    async def get_all(self) -> dict[str, dict[str, Number]]:
+        """`{"global": {...}, "local": {...}}`, each in the order of its keys."""
+        await self.flush()
+        pairs = await self._store.execute("HGETALL", self._keys.stats_global)
+        return {"global": _sorted(_table(pairs)), "local": _sorted(self._local_table())}
+
+    async def flush(self) -> None:
+        """Send what was gathered. On an error it is kept and goes with a later flush."""
+        async with self._flushing:
+            if self._unsent is None:
+                self._unsent = self._gather()
+            while self._unsent is not None:
+                await self._send(self._unsent)
+                self._unsent = self._gather()
+
+    async def start(self) -> None:
+        """Flush once a second from now on."""
+        self._task = asyncio.create_task(self._flush_forever(), name="stats flush")
+
+    async def aclose(self) -> None:
+        """Stop, with a last flush; its failure is logged, since nobody is left to retry it."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        try:
+            await self.flush()
+        except StoreError as exc:
+            _log.warning("the last counts could not be stored: %s", exc)
+
+    async def _flush_forever(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_INTERVAL)
+            self._keep_alive()
+            with contextlib.suppress(StoreError):  # kept for the next one; the client logs the loss
+                await self.flush()
+
+    def _keep_alive(self) -> None:
+        """Send the local table again before it expires, if nothing else would."""
+        now = asyncio.get_running_loop().time()
+        if self._local and now - self._last_flush > LOCAL_TTL / 3:
+            self._changed.update(self._local)
+
+    def _gather(self) -> _Batch | None:
+        self._settle_local()
+        if not self._unflushed and not self._changed:
+            return None
+        self._number += 1
+        counts, self._unflushed = self._unflushed, {}
+        local = {key: self._local[key] for key in self._changed}
+        self._changed.clear()
+        return _Batch(self._number, counts, local)
+
+    def _settle_local(self) -> None:
+        """Move what was just counted into the local table and the next flush."""
+        counts, self._counts = self._counts, {}
+        for key, n in counts.items():
+            self._local[key] = self._local.get(key, 0) + n
+            self._unflushed[key] = self._unflushed.get(key, 0) + n
+            self._changed.add(key)
+
+    def _local_table(self) -> dict[str, Number]:
+        table = dict(self._local)
+        for key, n in self._counts.items():
+            table[key] = table.get(key, 0) + n
+        return table
+
+    async def _send(self, batch: _Batch) -> None:
+        args: list[str | int | float] = [batch.number, round(LOCAL_TTL * 1000), len(batch.counts)]
+        for key, n in (*batch.counts.items(), *batch.local.items()):
+            args += (key, n)
+        await _flush(self._store, self._keys.stats(self._server), args)
+        self._last_flush = asyncio.get_running_loop().time()
+
+
+def _table(pairs: Any) -> Mapping[str, Number]:
+    items = pairs.items() if isinstance(pairs, Mapping) else zip(*[iter(pairs)] * 2, strict=True)
+    return {key.decode(): _number(value) for key, value in items}
+
+
+def _number(text: bytes) -> Number:
+    return int(text) if text.lstrip(b"-").isdigit() else float(text)
+
+
+def _sorted(table: Mapping[str, Number]) -> dict[str, Number]:
+    return dict(sorted(table.items()))

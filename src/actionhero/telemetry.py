@@ -1,0 +1,115 @@
+"""Logs: text for a person on a terminal, one JSON object a line for a machine.
+
+What a client sent is masked where its name says it is a secret (`general.filtered_params`), and
+control characters are escaped, so that no client writes log lines of its own.
+"""
+
+import contextvars
+import datetime
+import logging
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from actionhero.settings import LogSettings
+
+MASK = "[filtered]"
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_LOGGER = "actionhero"
+
+context: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar(
+    "actionhero_log_context", default={}
+)
+"""Fields added to every log line of the running task, such as its request or task id."""
+
+
+def configure_logging(settings: LogSettings, filtered: Iterable[str] = ()) -> None:
+    """Send the framework's logs to standard error. Calling it again replaces what was set."""
+    mask = Mask(filtered)
+    as_text = settings.format == "text" or (settings.format == "auto" and sys.stderr.isatty())
+    handler = logging.StreamHandler()
+    handler.setFormatter(TextFormatter(mask) if as_text else JsonFormatter(mask))
+    logger = logging.getLogger(_LOGGER)
+    logger.handlers[:] = [handler]
+    logger.setLevel(settings.level.upper())
+    logger.propagate = False
+
+
+class Mask:
+    """Replaces the values of secrets. A name is one if it contains a filtered word."""
+
+    def __init__(self, filtered: Iterable[str]) -> None:
+        self._words = tuple(word.lower() for word in filtered)
+
+    def hides(self, name: str) -> bool:
+        """Whether a value of this name must not be shown."""
+        lowered = name.lower().replace("-", "_")
+        return any(word in lowered for word in self._words)
+
+    def __call__(self, value: Any) -> Any:
+        """`value` with every secret inside replaced."""
+        if isinstance(value, Mapping):
+            return {
+                key: MASK if self.hides(str(key)) else self(item) for key, item in value.items()
+            }
+        if isinstance(value, (list, tuple)):
+            return [self(item) for item in value]
+        return value
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: `time`, `level`, `logger`, `message`, then the fields."""
+
+    def __init__(self, mask: Mask) -> None:
+        super().__init__()
+        self._mask = mask
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": _moment(record).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **self._mask(_fields(record)),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line, enc_hook=repr).decode()
+
+
+class TextFormatter(logging.Formatter):
+    """`12:00:01 warning  message  key=value`, and the trace beneath."""
+
+    def __init__(self, mask: Mask) -> None:
+        super().__init__()
+        self._mask = mask
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = "".join(
+            f"  {key}={_printable(value)}" for key, value in self._mask(_fields(record)).items()
+        )
+        line = (
+            f"{_moment(record):%H:%M:%S} {record.levelname.lower():8}"
+            f" {_printable(record.getMessage())}{fields}"
+        )
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    own = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    return {**context.get(), **own}
+
+
+def _moment(record: logging.LogRecord) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(record.created, datetime.UTC).astimezone()
+
+
+def _printable(value: Any) -> str:
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -33,6 +33,14 @@ def find_free_port() -> int:
         return port
 
 
+def read_cpu_seconds(pid: int) -> float:
+    """Give the processor time used so far by all threads of a process, in seconds."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    # The second field is the command in brackets, which may itself hold spaces and brackets.
+    fields = stat.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+
 class Contestant:
     """A running process under measurement."""
 
@@ -41,10 +49,8 @@ class Contestant:
         self.log = log
 
     def cpu_seconds(self) -> float:
-        """Give the processor time used so far by all threads of the process itself."""
-        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
-        fields = stat.rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+        """Give the processor time used so far by the process itself, in seconds."""
+        return read_cpu_seconds(self.process.pid)
 
     def require_alive(self) -> None:
         """Raise `BenchmarkError` with the end of the output if the process has ended."""

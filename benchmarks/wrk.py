@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from benchmarks.processes import BenchmarkError
 
@@ -57,19 +57,20 @@ def require_wrk() -> str:
     return path
 
 
-def run_wrk(request: Request, port: int, folder: Path, *, connections: int, seconds: float) -> Load:
+def run_wrk(request: Request, port: int, *, connections: int, seconds: float) -> Load:
     """Load a server on a loopback port; raise `BenchmarkError` on any failed request."""
-    script = folder / "load.lua"
-    script.write_text(_write_script(request))
     url = f"http://127.0.0.1:{port}{request.target}"
     # wrk takes whole seconds only.
     limits = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "5s"]
-    done = subprocess.run(
-        [require_wrk(), *limits, "-s", str(script), url],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(_write_script(request))
+        script.flush()
+        done = subprocess.run(
+            [require_wrk(), *limits, "-s", script.name, url],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
     result = done.stdout.rpartition("RESULT ")[2]
     if done.returncode != 0 or not result.startswith("{"):
         raise BenchmarkError(f"wrk failed:\n{done.stdout}{done.stderr}")

@@ -1,0 +1,117 @@
+"""Every key in the store, built here and nowhere else.
+
+Rules
+- Every key begins with the app's prefix, so that apps can share a store.
+- All keys of one queue carry its name as their hash tag, so they are in one slot of a Cluster and
+  one script may touch them all. A queue in several shards (`mail.0`, `mail.1`, …) has one tag for
+  each shard. The same goes for the stats.
+- A task script is given the whole of `QueueKeys.for_scripts`, in that order; `lua/tasks.lua` gives
+  the same names to the same places. Where a key ends in a colon, the script adds a server's id.
+"""
+
+import re
+from collections.abc import Sequence
+
+from actionhero.errors import DefinitionError
+
+_QUEUE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_LOOKS_LIKE_SHARD = re.compile(r".*\.\d+")
+
+
+def check_queue_name(name: str) -> str:
+    """`name`, if a queue may be called so. Raises `DefinitionError`."""
+    if not _QUEUE_NAME.fullmatch(name) or _LOOKS_LIKE_SHARD.fullmatch(name):
+        raise DefinitionError(
+            f"{name!r} is no queue name; use up to 64 letters, digits and - _ . "
+            "(and no number after a dot: such names are the shards of a queue)"
+        )
+    return name
+
+
+class QueueKeys:
+    """The keys of one queue, or of one shard of it.
+
+    | key | type | holds |
+    |---|---|---|
+    | `data` | hash | id → record; a task exists while it is here |
+    | `high` `normal` `low` | lists | ids that any server may take |
+    | `delayed` | zset | ids by the time they are due (ms) |
+    | `failed` | zset | dead letters by the time they failed (ms) |
+    | `attempts` | hash | id → attempts, lapses, last error; only of ids that had any |
+    | `servers` | zset | server incarnations by the end of their lease (ms) |
+    | `absent` | zset | servers whose lease ran out, with copies left, by the end of the grace (ms) |
+    | `schedule` | zset | periodic types by their next occurrence (ms) |
+    | `periodic` | hash | periodic type → interval and record to fire |
+    | `occurrence` | hash | periodic type → id of the occurrence that is under way or failed last |
+    | `broadcast` | hash | id of a fan-out → expected, done, failed, absent |
+    | `wake` | list | at most one element: somebody should look |
+    | `local:` | list a server | ids that only this server may take |
+    | `processing:` | hash a server | id → claim token; its field "" is the last tick |
+    | `wakes:` | list a server | as `wake`, for this server alone |
+    | `types:` | set a server | the periodic types it defines |
+    """
+
+    __slots__ = ("for_scripts", "name", "wake", "wakes")
+
+    def __init__(self, prefix: str, name: str) -> None:
+        self.name = name
+        tag = f"{prefix}:{{{name}}}:"
+        self.for_scripts: Sequence[str] = tuple(tag + key for key in QUEUE_KEYS)
+        self.wake = f"{tag}wake"
+        self.wakes = f"{tag}wakes:"
+
+    def __repr__(self) -> str:
+        return f"<QueueKeys {self.name}>"
+
+
+QUEUE_KEYS = (
+    "data",
+    "high",
+    "normal",
+    "low",
+    "delayed",
+    "failed",
+    "attempts",
+    "servers",
+    "absent",
+    "schedule",
+    "periodic",
+    "occurrence",
+    "broadcast",
+    "wake",
+    "local:",
+    "processing:",
+    "wakes:",
+    "types:",
+)
+
+
+class Keys:
+    """The keys of one app. `prefix` begins every one of them."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._queues: dict[str, QueueKeys] = {}
+        self.queues = f"{prefix}:queues"
+        """Set of the queues that ever were."""
+        self.stats_global = f"{prefix}:{{stats}}:global"
+        """Hash of the counts of all servers together."""
+
+    def queue(self, name: str) -> QueueKeys:
+        """The keys of the queue (or shard) `name`."""
+        keys = self._queues.get(name)
+        if keys is None:
+            keys = self._queues[name] = QueueKeys(self._prefix, name)
+        return keys
+
+    def stats(self, server: str) -> Sequence[str]:
+        """The global table, the table of `server`, and the number of its last flush."""
+        return (
+            self.stats_global,
+            f"{self._prefix}:{{stats}}:local:{server}",
+            f"{self._prefix}:{{stats}}:flush:{server}",
+        )
+
+    def cached(self, key: str) -> str:
+        """Where the cache keeps `key`."""
+        return f"{self._prefix}:cache:{key}"

@@ -34,7 +34,7 @@ class Inputs:
     `injected` maps the parameters that are no inputs to the type each is handed in by.
     """
 
-    __slots__ = ("_decode", "_plain", "_signature", "fields", "injected", "struct")
+    __slots__ = ("_decode", "_nested", "_plain", "_signature", "fields", "injected", "struct")
 
     def __init__(
         self, struct: type[Struct], signature: inspect.Signature, injected: dict[str, Any]
@@ -46,6 +46,7 @@ class Inputs:
         }
         self._signature = signature
         self._plain = all(_is_plain(field.kind) for field in self.fields.values())
+        self._nested = not all(_is_scalar(field.kind) for field in self.fields.values())
         self._decode: Callable[[bytes], Struct] = msgspec.json.Decoder(struct).decode
 
     def read(self, words: Words, body: bytes | None) -> Struct:
@@ -79,10 +80,14 @@ class Inputs:
                 self._misfits(args, kwargs) or (InputProblem("", "wrong_arguments", str(exc)),)
             ) from exc
         try:
-            return msgspec.convert(given, self.struct)
+            values = msgspec.convert(given, self.struct)
         except msgspec.ValidationError as exc:
             problems = find_problems(given, self.struct)
             raise InvalidInputError(problems or (problem_of(exc, ""),)) from exc
+        if self._nested:
+            # msgspec takes an object of the right class as it is, its fields unchecked
+            self.decode(self.encode(values))
+        return values
 
     def encode(self, values: Struct) -> bytes:
         """The inputs as a JSON object that `decode` reads back."""
@@ -167,7 +172,7 @@ def read_word(word: str | list[str], kind: Any, name: str) -> Any:
         try:
             converted = msgspec.convert(value, kind, strict=False)
         except msgspec.ValidationError as exc:
-            raise InvalidInputError((problem_of(exc, name),)) from exc
+            raise InvalidInputError((_word_problem(exc, value, name),)) from exc
         _refuse_infinite(converted, name)
         return converted
     return _read_value(value, kind, name)
@@ -180,6 +185,15 @@ def _read_value(value: Any, kind: Any, name: str) -> Any:
         raise InvalidInputError(
             find_problems(value, kind, name) or (problem_of(exc, name),)
         ) from exc
+
+
+def _word_problem(error: Exception, value: Any, name: str) -> InputProblem:
+    """The problem of a word, which shows the word: its type would always be `str`."""
+    problem = problem_of(error, name)
+    if isinstance(value, str) and problem.message.endswith(", got `str`"):
+        message = problem.message.removesuffix("`str`") + repr(value[:40])
+        return InputProblem(problem.path, problem.code, message)
+    return problem
 
 
 def _unfold(word: str | list[str], kind: Any, name: str) -> Any:
@@ -214,6 +228,10 @@ def _is_list(kind: Any) -> bool:
 
 def _is_object(kind: Any) -> bool:
     return (typing.get_origin(kind) or kind) is dict or fields_of(kind) is not None
+
+
+def _is_scalar(kind: Any) -> bool:
+    return strip(kind) in (str, int, bool, float)
 
 
 def _is_plain(kind: Any) -> bool:

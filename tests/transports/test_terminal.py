@@ -1,0 +1,102 @@
+"""Command-line arguments to inputs, and the way through the funnel."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from actionhero.actions.action import Action, ActionVersions
+from actionhero.actions.dispatch import Dispatcher
+from actionhero.connections import Connection
+from actionhero.deadlines import Deadlines
+from actionhero.errors import MalformedError
+from actionhero.messages import Words
+from actionhero.transports.terminal import parse_words, run_action
+
+
+class Nothing:
+    """Counts nothing and provides nothing."""
+
+    def increment(self, key: str, n: int = 1) -> None:
+        pass
+
+    def provides(self, kind: Any) -> bool:
+        return False
+
+    def provide(self, kind: Any) -> Any:
+        raise AssertionError(kind)
+
+
+def dispatcher(*actions: Action) -> Dispatcher:
+    return Dispatcher(
+        {action.name: ActionVersions(actions) for action in actions},
+        provider=Nothing(),
+        middleware=(),
+        deadlines=Deadlines(asyncio.get_running_loop()),
+        stats=Nothing(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ("", {}),
+        ("--name Ada", {"name": "Ada"}),
+        ("--name=Ada", {"name": "Ada"}),
+        ("--excited", {"excited": "true"}),
+        ("--excited --name Ada", {"excited": "true", "name": "Ada"}),
+        ("--tag a --tag b --tag=c", {"tag": ["a", "b", "c"]}),
+        ("--n -5", {"n": "-5"}),
+        ("--text=--x", {"text": "--x"}),
+        ("--text=", {"text": ""}),
+        ("--text=a=b", {"text": "a=b"}),
+        ("--first-name Ada", {"first_name": "Ada"}),
+        ("--sleepDuration 5", {"sleepDuration": "5"}),
+        ("--api-version 2", {"apiVersion": "2"}),
+    ],
+)
+def test_words(args: str, words: Words) -> None:
+    assert parse_words(args.split()) == words
+
+
+@pytest.mark.parametrize("args", ["Ada", "--name Ada Bob", "-n 5", "--", "--=x"])
+def test_a_value_without_a_name_is_refused(args: str) -> None:
+    with pytest.raises(MalformedError, match="belongs to no input; write --name"):
+        parse_words(args.split())
+
+
+@pytest.mark.parametrize("args", [["--name", "\udcff"], ["--\udcff=1"]])
+def test_bytes_that_are_no_text_are_refused(args: list[str]) -> None:
+    with pytest.raises(MalformedError, match="is not UTF-8"):
+        parse_words(args)
+
+
+async def test_words_are_read_leniently_and_the_connection_is_a_terminal() -> None:
+    async def add(a: int, tags: list[str], connection: Connection, fast: bool = False) -> list[Any]:
+        return [a, tags, fast, connection.transport]
+
+    words = parse_words(["--a", "5", "--tags", "x", "--fast"])
+    reply = await run_action(dispatcher(Action(add)), "add", words)
+    assert reply.value == [5, ["x"], True, "terminal"]
+
+
+@pytest.mark.parametrize(("args", "answer"), [([], 2), (["--apiVersion", "1"], 1)])
+async def test_the_version_is_asked_for_as_everywhere(args: list[str], answer: int) -> None:
+    async def one() -> int:
+        return 1
+
+    async def two() -> int:
+        return 2
+
+    actions = Action(one, name="number", version=1), Action(two, name="number", version=2)
+    reply = await run_action(dispatcher(*actions), "number", parse_words(args))
+    assert reply.value == answer
+
+
+async def test_what_does_not_fit_is_in_the_reply() -> None:
+    async def add(a: int, b: int) -> int:
+        return a + b
+
+    reply = await run_action(dispatcher(Action(add)), "add", parse_words(["--a", "x"]))
+    assert reply.error is not None
+    assert [problem.path for problem in reply.error.problems] == ["a", "b"]

@@ -18,7 +18,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable
 
-from actionhero.errors import StoreError, StoreUnavailableError
+from actionhero.errors import StoreUnavailableError
 from actionhero.store.blocking import BlockingLinks
 from actionhero.store.dial import Engine, dial
 from actionhero.store.link import Arg, Command, Link, Reply
@@ -217,7 +217,7 @@ class StoreClient:
         for delay in _delays():
             if await self._come_back():
                 self.reconnects += 1
-                _log.warning("the store is back after %.2f s", self._loop.time() - began)
+                _log.info("the store is back after %.2f s", self._loop.time() - began)
                 return
             await asyncio.sleep(delay)
 
@@ -226,10 +226,11 @@ class StoreClient:
             if self._on_reconnect is not None:
                 await self._on_reconnect()
             await self._dial_shared(_ATTEMPT_TIMEOUT)
-        except StoreError as error:
+        except StoreUnavailableError as error:
             self._why_not = str(error)
             return False
         except Exception as error:
+            # Not a passing matter, but the operator may mend it at any time: say it and try on.
             if str(error) != self._why_not:
                 _log.error("the store does not come back: %s", error)
             self._why_not = str(error)

@@ -13,7 +13,13 @@ from typing import Any
 
 import msgspec
 
-from actionhero.errors import StoreEngineError, StoreError, StoreReplyError, StoreUnavailableError
+from actionhero.errors import (
+    SettingsError,
+    StoreEngineError,
+    StoreError,
+    StoreReplyError,
+    StoreUnavailableError,
+)
 from actionhero.store.link import Command, Link
 from actionhero.store.url import StoreUrl
 
@@ -53,6 +59,11 @@ async def dial(
         raise StoreUnavailableError(
             f"no connection to the store at {url.masked()} within {timeout:g} s"
         ) from None
+    except ssl.SSLCertVerificationError as error:
+        raise StoreEngineError(
+            f"the certificate of the store at {url.masked()} is not trusted "
+            f"({error.verify_message}); name its authority with ?ssl_ca_certs=FILE in store.url"
+        ) from error
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
         raise StoreUnavailableError(
@@ -62,6 +73,8 @@ async def dial(
         _abandon(link)
         raise
     link.on_lost = on_lost
+    if link.lost is not None:
+        raise StoreUnavailableError(link.lost)
     return link, engine
 
 
@@ -72,6 +85,8 @@ def _abandon(link: Link | None) -> None:
 
 async def _open(url: StoreUrl, link: Link) -> Link:
     loop = asyncio.get_running_loop()
+    if url.kind == "embedded":
+        raise SettingsError("an embedded store is opened by open_store, not connected to")
     if url.kind == "unix":
         await loop.create_unix_connection(lambda: link, url.path)
     else:
@@ -82,12 +97,15 @@ async def _open(url: StoreUrl, link: Link) -> Link:
 
 
 def _tls_context(url: StoreUrl) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=url.ssl_ca_certs)
+    try:
+        context = ssl.create_default_context(cafile=url.ssl_ca_certs)
+        if url.ssl_certfile is not None:
+            context.load_cert_chain(url.ssl_certfile, url.ssl_keyfile)
+    except OSError as error:
+        raise SettingsError(f"a certificate named in store.url cannot be read: {error}") from error
     if url.ssl_cert_reqs == "none":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if url.ssl_certfile is not None:
-        context.load_cert_chain(url.ssl_certfile, url.ssl_keyfile)
     return context
 
 
@@ -117,14 +135,17 @@ def _hello(url: StoreUrl) -> Command:
 def _checked_engine(hello: object, info: object) -> Engine:
     if isinstance(hello, StoreReplyError) and "unknown command" in str(hello).lower():
         raise StoreEngineError("the store is older than Redis 6.2 / Valkey 7.2; upgrade it")
+    if isinstance(hello, StoreReplyError) and hello.kind in {"WRONGPASS", "NOAUTH", "NOPERM"}:
+        raise StoreReplyError(f"{hello} (look at the user and password in store.url)")
     if isinstance(hello, StoreError):
         raise hello
     if not isinstance(hello, dict):
         raise StoreEngineError("what answers at the store's address is not a Valkey/Redis server")
     facts = _facts(info)
+    valkey = facts.get("valkey_version")  # Valkey 7.2 greets as Redis does
     engine = Engine(
-        hello[b"server"].decode(),
-        facts.get("valkey_version") or hello[b"version"].decode(),
+        "valkey" if valkey else hello[b"server"].decode(),
+        valkey or hello[b"version"].decode(),
         int(facts["process_id"]) if "process_id" in facts else None,
     )
     _check_version(engine)

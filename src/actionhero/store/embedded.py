@@ -1,27 +1,22 @@
 """The embedded store: a real Valkey server that we start and that ends with its last user.
 
 Rules
-- One server per data directory. Whoever holds the lock of `<directory>/store.lock` is its owner: it
-  starts the server, starts it again when it died, and shuts it down when leaving. Everybody else
-  joins it through the socket that the lock file names.
+- One server per data directory. Whoever holds the directory's lock is its owner: it starts the
+  server, starts it again when it died, and shuts it down when leaving. Everybody else joins it
+  through the socket that the lock file names.
 - When the owner leaves or dies, its server goes with it. The others lose their connection, and the
   first of them to get the lock starts the server again from its append-only file.
-- The server inherits the lock, so it stays locked until the old server has really ended: no two
-  servers ever write one directory.
-- `flock`, not `lockf`: two stores of one process must not share the lock by accident. Forked
-  children close it at once.
+- The server inherits the lock, so the directory stays locked until the old server has really ended:
+  no two servers ever write to one directory.
 - Without a directory there is no lock and nothing on disk but a socket in a private directory.
 """
 
 import asyncio
 import contextlib
-import fcntl
+import logging
 import os
-import shutil
 import signal
-import socket
-import tempfile
-import weakref
+import time
 from pathlib import Path
 
 import msgspec
@@ -30,15 +25,15 @@ from actionhero.errors import StoreError, StoreStartError, StoreUnavailableError
 from actionhero.store.binary import find_server
 from actionhero.store.client import StoreClient
 from actionhero.store.dial import dial
+from actionhero.store.lock import LOCK, SOCKET, DirectoryLock, PrivateDirectory, Record, can_listen
 from actionhero.store.process import ServerProcess
 from actionhero.store.url import StoreUrl, parse_store_url
 
-_SOCKET = "store.sock"
-_LOCK = "store.lock"
+_log = logging.getLogger("actionhero.store")
 _LOG = "store.log"
 _START_TIMEOUT = 10.0
 _STOP_TIMEOUT = 10.0
-_LOOK_EVERY = 0.003
+_LOOK_TIMEOUT = 2.0
 
 _SETTINGS = {
     "port": "0",
@@ -46,9 +41,10 @@ _SETTINGS = {
     "daemonize": "no",
     "save": "",
     "maxmemory-policy": "noeviction",
-    "hz": "50",
     "latency-tracking": "no",
+    "hz": "50",  # how soon SIGTERM is noticed, and expired keys go
 }
+_IN_MEMORY = {"appendonly": "no"}
 _ON_DISK = {
     "appendonly": "yes",
     "appendfsync": "everysec",
@@ -59,16 +55,6 @@ _ON_DISK = {
 }
 
 
-class _Record(msgspec.Struct, frozen=True):
-    """What the lock file says: who owns the server and where it listens."""
-
-    owner: int
-    socket: str
-
-
-_forkable: "weakref.WeakSet[EmbeddedStore]" = weakref.WeakSet()
-
-
 class EmbeddedStore:
     """Our own server, or our share in one that another process of the project started."""
 
@@ -76,12 +62,11 @@ class EmbeddedStore:
         self.directory = directory and directory.absolute()
         self.url = StoreUrl("unix")
         self.pid: int | None = None
-        self._lock: int | None = None
+        self._lock = DirectoryLock(self.directory) if self.directory else None
         self._process: ServerProcess | None = None
-        self._private: Path | None = None
+        self._private: PrivateDirectory | None = None
         self._mutex = asyncio.Lock()
         self._is_closed = False
-        _forkable.add(self)
 
     @classmethod
     async def start(cls, directory: Path | None) -> "EmbeddedStore":
@@ -97,7 +82,7 @@ class EmbeddedStore:
     @property
     def is_owner(self) -> bool:
         """Whether the server is ours: it ends when we leave."""
-        return self._process is not None
+        return self._process is not None and self._process.is_ours
 
     async def ensure_running(self) -> None:
         """Return when the server answers; start it if it does not run and nobody else does.
@@ -107,129 +92,104 @@ class EmbeddedStore:
         async with self._mutex:
             if self._is_closed:
                 raise StoreStartError("the embedded store was closed")
-            if self.directory is None or self._take_lock():
+            if self._lock is None or self._lock.take():
                 await self._run_server()
             else:
-                await self._join_server()
+                await self._join_server(self._lock)
 
     # owning it
 
-    def _take_lock(self) -> bool:
-        if self._lock is not None:
-            return True
-        assert self.directory is not None  # noqa: S101
-        try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(self.directory / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise StoreStartError(
-                f"the data directory {self.directory} cannot be used: {error.strerror}; "
-                "make it a writable directory, or name another one in store.url"
-            ) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            return False
-        self._lock = lock
-        return True
-
     async def _run_server(self) -> None:
-        if self._process is not None and self._process.is_running:
-            await self._wait_ready(self._process)
-            return
+        if self._process is not None:
+            if await self._answers(self._process):
+                return
+            _log.warning("the embedded store had ended: %s", self._process.last_words())
         path = self._place_socket()
         if self._lock is not None:
-            record = msgspec.json.encode(_Record(os.getpid(), str(path)))
-            os.ftruncate(self._lock, 0)
-            os.pwrite(self._lock, record, 0)
+            self._lock.write(Record(os.getpid(), str(path)))
         self.url = StoreUrl("unix", path=str(path))
-        self._process = self._launch(path)
-        self.pid = self._process.pid
-        await self._wait_ready(self._process)
+        process = self._process = self._launch(path)
+        self.pid = process.pid
+        if not await self._answers(process):
+            self._process = self.pid = None
+            raise StoreStartError(f"the embedded store did not start: {process.last_words()}")
 
     def _place_socket(self) -> Path:
-        """A path that a socket can have: in the data directory, or, where that is too long or its
-        file system has no sockets, in a private temporary one."""
-        if self._private is None and self.directory is not None:
-            path = self.directory / _SOCKET
-            if _can_bind(path):
-                return path
         if self._private is None:
-            self._private = Path(tempfile.mkdtemp(prefix="actionhero-"))
-        return self._private / _SOCKET
+            if self.directory is not None and can_listen(self.directory / SOCKET):
+                return self.directory / SOCKET
+            self._private = PrivateDirectory()
+        return self._private.path / SOCKET
 
     def _launch(self, path: Path) -> ServerProcess:
-        settings = {**_SETTINGS, **(_ON_DISK if self.directory else {"appendonly": "no"})}
+        settings = {**_SETTINGS, **(_ON_DISK if self.directory else _IN_MEMORY)}
         options = [part for name, value in settings.items() for part in (f"--{name}", value)]
+        lock = None if self._lock is None else self._lock.fd
         binary = find_server()
         try:
             return ServerProcess(
                 [str(binary), *options, "--unixsocket", str(path)],
                 directory=self.directory or path.parent,
                 log=self.directory and self.directory / _LOG,
-                inherited=() if self._lock is None else (self._lock,),
+                inherited=() if lock is None else (lock,),
             )
         except OSError as error:
             raise StoreStartError(f"{binary} cannot be started: {error.strerror}") from error
 
-    async def _wait_ready(self, process: ServerProcess) -> None:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + _START_TIMEOUT
+    async def _answers(self, process: ServerProcess) -> bool:
+        """Wait until it does (True) or has ended (False). One that hangs is ended."""
+        patience = _Patience(_START_TIMEOUT)
         while True:
             try:
-                pid = await self._look()
-            except StoreUnavailableError as error:
+                pid = await self._look(patience)
+            except StoreUnavailableError:
                 if not process.is_running:
                     process.join()
-                    raise StoreStartError(
-                        f"the embedded store did not start: {process.last_words()}"
-                    ) from None
-                if "LOADING" in str(error):
-                    deadline = loop.time() + _START_TIMEOUT
-                if loop.time() > deadline:
+                    return False
+                if patience.is_over:
+                    _log.error("the embedded store (process %d) hangs: ending it", process.pid)
                     process.signal(signal.SIGKILL)
-                    raise StoreStartError(
-                        f"the embedded store does not answer: {process.last_words()}"
-                    ) from None
-                await asyncio.sleep(_LOOK_EVERY)
+                await patience.rest()
             else:
-                if pid != process.pid:
-                    raise StoreStartError(f"another server (process {pid}) answers at {self.url}")
-                return
+                if pid == process.pid:
+                    return True
+                raise StoreStartError(
+                    f"process {pid} answers for our process {process.pid}; is the valkey-server "
+                    "on PATH a wrapper? Put the real one first"
+                )
 
-    async def _look(self) -> int | None:
+    async def _look(self, patience: "_Patience") -> int | None:
         """The process id of the server that answers. Raises `StoreUnavailableError`."""
-        link, engine = await dial(self.url, timeout=2.0, stall_timeout=2.0)
-        link.lose("it answers")
+        try:
+            link, engine = await dial(self.url, timeout=_LOOK_TIMEOUT, stall_timeout=_LOOK_TIMEOUT)
+        except StoreUnavailableError as error:
+            if "LOADING" in str(error) or "BUSY" in str(error):
+                patience.renew()  # it lives, and it says that it takes a while
+            raise
+        link.lose("seen")
         return engine.pid
 
     # joining it
 
-    async def _join_server(self) -> None:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + _START_TIMEOUT
-        record: _Record | None = None
+    async def _join_server(self, lock: DirectoryLock) -> None:
+        patience = _Patience(_START_TIMEOUT)
+        record: Record | None = None
         while True:
             with contextlib.suppress(StoreUnavailableError, msgspec.DecodeError, OSError):
-                record = self._read_record()
+                record = lock.read()
                 self.url = StoreUrl("unix", path=record.socket)
-                self.pid = await self._look()
+                self.pid = await self._look(patience)
                 return
-            if self._take_lock():
+            if lock.take():
                 await self._run_server()
                 return
-            if loop.time() > deadline:
+            if patience.is_over:
                 owner = f"process {record.owner}" if record else "another process"
                 raise StoreStartError(
-                    f"{owner} holds {self.directory}/{_LOCK}, but its store does not answer; "
-                    "end that process (and its valkey-server), then start again"
+                    f"{owner} holds {self.directory}/{LOCK}, but its store does not answer; "
+                    "end that process and its valkey-server, then start again"
                 )
-            await asyncio.sleep(_LOOK_EVERY)
-
-    def _read_record(self) -> _Record:
-        assert self.directory is not None  # noqa: S101
-        return msgspec.json.decode((self.directory / _LOCK).read_bytes(), type=_Record)
+            await patience.rest()
 
     # leaving it
 
@@ -238,12 +198,13 @@ class EmbeddedStore:
         async with self._mutex:
             self._is_closed = True
             process, self._process = self._process, None
-            if process is not None:
+            if process is not None and process.is_ours:
                 await self._stop(process)
             self.pid = None
-            self._unlock()
+            if self._lock is not None:
+                self._lock.release()
             if self._private is not None:
-                shutil.rmtree(self._private, ignore_errors=True)
+                self._private.remove()
 
     async def _stop(self, process: ServerProcess) -> None:
         if self.directory is None:
@@ -251,62 +212,47 @@ class EmbeddedStore:
         else:
             await self._shut_down()
         for last_resort in (signal.SIGTERM, signal.SIGKILL):
-            if await _has_ended(process, _STOP_TIMEOUT):
+            if await _has_ended(process):
                 break
             process.signal(last_resort)
         process.join()
 
     async def _shut_down(self) -> None:
-        try:
-            link, _ = await dial(self.url, timeout=2.0, stall_timeout=_STOP_TIMEOUT)
-        except StoreError:
-            return
         with contextlib.suppress(StoreError):
-            await link.send(("SHUTDOWN",))
-        link.lose("shut down")
-
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-    def disown(self) -> None:
-        """In a forked child: the server and its lock are the parent's alone."""
-        self._unlock()
-        if self._process is not None:
-            self._process.close_leash()
-        self._process = None
-        self._private = None
+            link, _ = await dial(self.url, timeout=_LOOK_TIMEOUT, stall_timeout=_STOP_TIMEOUT)
+            try:
+                await link.send(("SHUTDOWN",))
+            finally:
+                link.lose("shut down")
 
 
-def _disown_all() -> None:
-    for store in list(_forkable):
-        store.disown()
-
-
-os.register_at_fork(after_in_child=_disown_all)
-
-
-async def _has_ended(process: ServerProcess, timeout: float) -> bool:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout
+async def _has_ended(process: ServerProcess) -> bool:
+    patience = _Patience(_STOP_TIMEOUT)
     while process.is_running:
-        if loop.time() > deadline:
+        if patience.is_over:
             return False
-        await asyncio.sleep(_LOOK_EVERY)
+        await patience.rest()
     return True
 
 
-def _can_bind(path: Path) -> bool:
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.bind(str(path))
-        except OSError:
-            return False
-    path.unlink()
-    return True
+class _Patience:
+    """Looks often at first, then ever more seldom, until its time is over."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._rest = 0.003
+        self.renew()
+
+    def renew(self) -> None:
+        self._end = time.monotonic() + self._seconds
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() > self._end
+
+    async def rest(self) -> None:
+        await asyncio.sleep(self._rest)
+        self._rest = min(self._rest * 1.2, 0.05)
 
 
 async def open_store(

@@ -35,9 +35,11 @@ depends on the command, so the typed function around the command is where it bec
 MAX_IN_FLIGHT = 100_000
 MAX_HELD = 64 * 1024 * 1024
 _WRITE_HIGH = 1024 * 1024
-_TICKS_PER_STALL = 4
+_TICKS_PER_STALL = 8
 _NOTHING = object()
 _pack = cast("Callable[[Command], bytes]", pack_command)
+_PING = _pack(("PING",))
+_NO_NAME = "a command needs at least a name"
 
 
 def reply_error(message: str) -> StoreError:
@@ -68,7 +70,8 @@ class _Batch:
         self._replies: list[Reply] = []
 
     def done(self) -> bool:
-        return self._future.done() and not self._missing
+        """Never: each of its commands has a reply to take."""
+        return False
 
     def set_result(self, reply: Reply) -> None:
         self._replies.append(reply)
@@ -84,7 +87,21 @@ class _Batch:
             self._future.set_exception(error)
 
 
-_Waiting: TypeAlias = "asyncio.Future[Reply] | _Batch"
+class _Nobody:
+    """Stands in the queue for a reply that nobody waits for."""
+
+    def done(self) -> bool:
+        return True
+
+    def set_result(self, reply: Reply) -> None:
+        """Not called: it is always done."""
+
+    def set_exception(self, error: BaseException) -> None:
+        """Not called: it is always done."""
+
+
+_Waiting: TypeAlias = "asyncio.Future[Reply] | _Batch | _Nobody"
+_NOBODY = _Nobody()
 
 
 class Link(asyncio.Protocol):
@@ -122,7 +139,7 @@ class Link(asyncio.Protocol):
     def send(self, command: Command) -> "asyncio.Future[Reply]":
         """Ask; the future gets the reply. Fails at once if the link is lost or over its bounds."""
         if not command:
-            raise ValueError("a command needs at least a name")
+            raise ValueError(_NO_NAME)
         packed = _pack(command)
         if self._gated:
             self._pass_gate(len(packed))
@@ -136,7 +153,7 @@ class Link(asyncio.Protocol):
     def send_many(self, commands: Sequence[Command]) -> "asyncio.Future[list[Reply]]":
         """Ask all in one write; the future gets all replies. An error reply is one of them."""
         if not all(commands):
-            raise ValueError("a command needs at least a name")
+            raise ValueError(_NO_NAME)
         packed = [_pack(command) for command in commands]
         if self._gated:
             self._pass_gate(sum(map(len, packed)))
@@ -165,11 +182,12 @@ class Link(asyncio.Protocol):
             raise StoreUnavailableError(
                 f"the store is too slow: {len(self._waiting)} commands wait for its answer"
             )
-        if self._held + size > MAX_HELD:
-            raise StoreUnavailableError(
-                f"the store does not read what it is sent: {self._held} bytes wait"
-            )
-        self._held += size
+        if self._paused:
+            if self._held + size > MAX_HELD:
+                raise StoreUnavailableError(
+                    f"the store does not read what it is sent: {self._held} bytes wait"
+                )
+            self._held += size
 
     def _flush(self) -> None:
         out = self._out
@@ -194,7 +212,7 @@ class Link(asyncio.Protocol):
                 elif not (entry := waiting.popleft()).done():
                     entry.set_result(reply)
         except (ConnectionError, IndexError) as error:
-            self.lose(f"the peer does not speak the store's protocol ({error})")
+            self.lose(f"the peer broke the store's protocol: {error}")
             return
         self.answered += before - len(waiting)
         if self._gated:
@@ -204,6 +222,8 @@ class Link(asyncio.Protocol):
         if type(reply) is PushNotification:
             if self.on_push is not None:
                 self.on_push(reply)
+        elif not self._waiting:
+            raise ConnectionError(f"unasked, it said {reply}")
         elif not (entry := self._waiting.popleft()).done():
             entry.set_exception(reply)
 
@@ -284,10 +304,16 @@ class Link(asyncio.Protocol):
             self.lose(f"the store did not answer for {self._stall_timeout:g} s")
             return
         if not self._waiting and self.answered == self._answered_at_tick:
-            self.send(("PING",))
+            self._ping()
         self._answered_at_tick = self.answered
         if self._waiting:
             self._marks.append((now, self.answered + len(self._waiting)))
+
+    def _ping(self) -> None:
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out.append(_PING)
+        self._waiting.append(_NOBODY)
 
     def _is_stalled(self, now: float) -> bool:
         marks = self._marks

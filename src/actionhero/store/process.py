@@ -78,6 +78,7 @@ class ServerProcess:
         inherited: Sequence[int] = (),
         use_watchdog: bool = sys.platform != "linux",
     ) -> None:
+        self._owner = os.getpid()
         self._command = [*([] if use_watchdog else launcher()), *command]
         self._directory = directory
         self._inherited = tuple(inherited)
@@ -132,13 +133,13 @@ class ServerProcess:
     def _unleash(self, watchdog: "subprocess.Popen[bytes]") -> None:
         watchdog.kill()
         watchdog.wait()
-        self.close_leash()
-
-    def close_leash(self) -> None:
-        """Close our end of the watchdog's pipe (in a forked child it is not ours)."""
         if self._leash is not None:
             os.close(self._leash)
-            self._leash = None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether we started it: in a forked child it is the parent's."""
+        return self._owner == os.getpid()
 
     @property
     def pid(self) -> int:

@@ -35,6 +35,8 @@ class Subscription:
     """`async for channel, payload in subscription:` ends when it or its client is closed."""
 
     def __init__(self, client: "StoreClient", channels: Sequence[str], timeout: float) -> None:
+        if not channels:
+            raise ValueError("name at least one channel")
         self.channels = tuple(channels)
         self._client = client
         self._timeout = timeout

@@ -20,7 +20,7 @@ _VERSION = "apiVersion"
 
 
 def parse_words(args: Sequence[str]) -> Words:
-    """The inputs that command-line arguments give. Raises `MalformedError` for one without a name."""
+    """The inputs that arguments give. Raises `MalformedError` for a value without a name."""
     words: Words = {}
     for name, value in _pairs(args):
         before = words.get(name)

@@ -17,7 +17,9 @@ but `internal_error`.
     │   ├── RequestTimeoutError     408
     │   ├── TooLargeError           413
     │   ├── UnsupportedMediaError   415
-    │   └── TooManyRequestsError    429
+    │   ├── TooManyRequestsError    429
+    │   ├── HttpProtocolError       400, 414, 417, 426, 431, 501, 505  HTTP itself was broken
+    │   └── FrameError              the rules of WebSocket frames were broken
     ├── ServerError                 ours
     │   ├── InternalError           500
     │   ├── ActionTimeoutError      503
@@ -178,6 +180,29 @@ class TooManyRequestsError(ClientError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class HttpProtocolError(ClientError):
+    """The request breaks HTTP, or asks of it what is not served. `status` says which."""
+
+    code = "http_protocol"
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class FrameError(ClientError):
+    """The peer broke the rules of WebSocket frames.
+
+    `close_code` says which, as RFC 6455 section 7.4.1 numbers them.
+    """
+
+    code = "bad_frame"
+
+    def __init__(self, close_code: int, message: str) -> None:
+        super().__init__(message)
+        self.close_code = close_code
 
 
 class ServerError(ActionHeroError):

@@ -63,6 +63,8 @@ class WebSocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     pending: Count = 5
     outstanding_bytes: Size = 1024 * 1024
     ping_interval: Seconds = 30.0
+    write_timeout: Seconds = 30.0
+    connections: Count = 10_000
 
 
 class TcpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,6 +78,7 @@ class TcpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     outstanding_bytes: Size = 1024 * 1024
     params: Count = 100
     idle_timeout: Seconds = 600.0
+    write_timeout: Seconds = 30.0
     connections: Count = 10_000
 
 

@@ -43,7 +43,10 @@ class Cache:
         self._keys = keys
 
     async def save(self, key: str, value: Any, expire: Duration | None = None) -> None:
-        """Keep `value` under `key`, for `expire` or for ever. Raises `TooLargeError`, `TypeError`."""
+        """Keep `value` under `key`, for `expire` or for ever.
+
+        Raises `TooLargeError`, and `TypeError` for what does not become JSON.
+        """
         encoded = encode_json(value)
         if len(encoded) > VALUE_BYTES:
             raise TooLargeError(

@@ -24,7 +24,7 @@ _ITERATORS = (
 
 
 class Initializer:
-    """One defined initializer. `provides` is the type it yields, None for one that yields nothing."""
+    """One defined initializer. `provides` is the type it yields, None if it yields nothing."""
 
     def __init__(self, function: Callable[..., AsyncGenerator[Any, None]]) -> None:
         self.function = function
@@ -75,9 +75,7 @@ def in_order(initializers: Sequence[Initializer], given: Sequence[Any]) -> list[
 
 
 def _unmet(initializer: Initializer, there: set[Any]) -> str:
-    name, kind = next(
-        (name, kind) for name, kind in initializer.wants.items() if kind not in there
-    )
+    name, kind = next((name, kind) for name, kind in initializer.wants.items() if kind not in there)
     return (
         f"{initializer.place}: nothing provides {kind!r} for parameter {name!r}; "
         "another initializer must yield it, and the two must not need each other"

@@ -10,15 +10,13 @@ import asyncio
 import contextlib
 import logging
 import signal
-import time
-from collections.abc import AsyncIterator
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from actionhero.actions.documentation import describe
 from actionhero.app import App
 from actionhero.services import Services
 from actionhero.settings import Settings
-from actionhero.transports.files import find_file
 from actionhero.transports.http import HttpServer
 from actionhero.transports.tcp import TcpServer
 from actionhero.transports.websocket import WebSocketEndpoint
@@ -57,18 +55,12 @@ class Server:
 
     async def run(self) -> None:
         """Start, serve until SIGTERM or SIGINT, drain, close. Raises `SetupError`, `StoreError`."""
-        with _signals() as (asked, forced):
-            starting = asyncio.create_task(self.start())
-            await _first(starting, asked.wait())
-            if not starting.done():
-                starting.cancel()
+        with _stop_signals() as (asked, forced):
             try:
-                await starting
+                await _until(asked, self.start())
                 await asked.wait()
-                await self._drain_unless(forced)
-            except asyncio.CancelledError:
-                if not asked.is_set():
-                    raise
+                if self.is_ready:
+                    await _until(forced, self.drain())
             finally:
                 await self.aclose()
 
@@ -81,9 +73,7 @@ class Server:
             await self._start_tcp()
             self.is_ready = True
             self._exits = exits.pop_all()
-        _log.info(
-            "server started", extra={"server": self.services.server, **self._addresses()}
-        )
+        _log.info("server started", extra={"server": self.services.server, **self._addresses()})
 
     async def stop(self) -> None:
         """Drain and close."""
@@ -125,3 +115,37 @@ class Server:
     def documentation(self) -> list[dict[str, Any]]:
         """The actions with their inputs, as TCP's and WebSocket's `documentation` show them."""
         return describe(self.app.definitions.actions, self.services.dispatcher)
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
+    """Two events: set by the first stop signal, and by a second one."""
+    loop = asyncio.get_running_loop()
+    asked, forced = asyncio.Event(), asyncio.Event()
+
+    def on_signal() -> None:
+        if asked.is_set():
+            forced.set()
+        asked.set()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, on_signal)
+    try:
+        yield asked, forced
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+async def _until(event: asyncio.Event, coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run `coroutine`, cancelled when `event` is set; its error is raised."""
+    task = asyncio.create_task(coroutine)
+    waiting = asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        if not task.done():
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

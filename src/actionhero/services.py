@@ -21,8 +21,8 @@ from actionhero.initializers import Lifespan
 from actionhero.messages import Call
 from actionhero.settings import Settings
 from actionhero.stats import Stats
-from actionhero.store import open_store
 from actionhero.store.client import StoreClient
+from actionhero.store.embedded import open_store
 from actionhero.store.keys import Keys
 from actionhero.tasks.queue import Tasks
 
@@ -76,7 +76,9 @@ class Services:
         """The object that is handed in for this type."""
         return self._provided[kind]
 
-    async def run_action(self, action: Action, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    async def run_action(
+        self, action: Action, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         """Run an action from Python, through the funnel; its error is raised."""
         inputs = self.dispatcher.inputs_of(action)
         body = inputs.encode(inputs.bind(args, kwargs))

@@ -20,7 +20,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 _LOGGER = "actionhero"
 
 context: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar(
-    "actionhero_log_context", default={}
+    "actionhero_log_context"
 )
 """Fields added to every log line of the running task, such as its request or task id."""
 
@@ -101,7 +101,7 @@ class TextFormatter(logging.Formatter):
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
     own = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-    return {**context.get(), **own}
+    return {**context.get({}), **own}
 
 
 def _moment(record: logging.LogRecord) -> datetime.datetime:

@@ -1,0 +1,27 @@
+"""What every test may use: a store of its own run, and keys of its own in it."""
+
+import itertools
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+
+from actionhero.store.client import StoreClient
+from actionhero.store.embedded import open_store
+from actionhero.store.keys import Keys
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[StoreClient]:
+    """A client of a real store with nothing in it, gone after the test."""
+    client = await open_store("embedded::memory:")
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def keys() -> Keys:
+    """Keys that no other test has."""
+    return Keys(f"test-{os.getpid()}-{next(_numbers)}")

@@ -1,0 +1,137 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from actionhero import stats as stats_module
+from actionhero.errors import StoreUnavailableError
+from actionhero.stats import Stats
+from actionhero.store.client import StoreClient
+from actionhero.store.keys import Keys
+
+
+@pytest.fixture
+async def stats(store: StoreClient, keys: Keys) -> Stats:
+    return Stats(store, keys, "one:1")
+
+
+@pytest.fixture
+async def other(store: StoreClient, keys: Keys) -> Stats:
+    return Stats(store, keys, "two:1")
+
+
+async def test_an_increment_counts_globally_and_locally(stats: Stats, other: Stats) -> None:
+    stats.increment("a")
+    stats.increment("a", 4)
+    other.increment("a", 10)
+    assert await stats.get("a") == 5
+    await other.flush()
+    assert await stats.get("a") == 15
+    assert await stats.get("a", "local") == 5
+    assert await other.get("a", "local") == 10
+
+
+async def test_a_set_value_is_local_only(stats: Stats, other: Stats) -> None:
+    stats.increment("gauge", 2)
+    stats.set("gauge", 0.5)
+    assert await stats.get("gauge", "local") == 0.5
+    assert await stats.get("gauge") == 2
+    assert await other.get("gauge", "local") == 0
+
+
+async def test_an_unknown_key_is_zero(stats: Stats) -> None:
+    assert await stats.get("never") == 0
+    assert await stats.get("never", "local") == 0
+
+
+async def test_all_values_come_in_both_tables_by_key(stats: Stats) -> None:
+    stats.increment("b")
+    stats.increment("a", -3)
+    stats.set("c", 1.5)
+    assert await stats.get_all() == {
+        "global": {"a": -3, "b": 1},
+        "local": {"a": -3, "b": 1, "c": 1.5},
+    }
+    assert list((await stats.get_all())["global"]) == ["a", "b"]
+
+
+async def test_a_flush_sent_twice_counts_once(
+    stats: Stats, store: StoreClient, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = stats._send
+
+    async def lose_the_reply(batch: stats_module._Batch) -> None:
+        await send(batch)
+        raise StoreUnavailableError("the reply was lost", maybe_done=True)
+
+    stats.increment("a", 5)
+    monkeypatch.setattr(stats, "_send", lose_the_reply)
+    with pytest.raises(StoreUnavailableError):
+        await stats.flush()
+    monkeypatch.setattr(stats, "_send", send)
+    stats.increment("a", 2)
+    assert await stats.get("a") == 7
+
+
+async def test_what_could_not_be_sent_goes_later(
+    store: StoreClient, keys: Keys, stats: Stats
+) -> None:
+    stats.increment("a", 5)
+    await store.aclose()
+    with pytest.raises(StoreUnavailableError):
+        await stats.flush()
+    stats.increment("a")
+    assert await stats.get("a", "local") == 6
+
+
+async def test_it_flushes_by_itself_and_at_the_end(
+    store: StoreClient, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stats_module, "FLUSH_INTERVAL", 0.01)
+    stats = Stats(store, keys, "one:1")
+    await stats.start()
+    stats.increment("a")
+    async with asyncio.timeout(20):
+        while await store.execute("HGET", keys.stats_global, "a") != b"1":
+            await asyncio.sleep(0.01)
+    stats.increment("a")
+    await stats.aclose()
+    assert await store.execute("HGET", keys.stats_global, "a") == b"2"
+
+
+async def test_a_last_flush_that_fails_is_logged(
+    store: StoreClient, stats: Stats, caplog: pytest.LogCaptureFixture
+) -> None:
+    stats.increment("a")
+    await store.aclose()
+    await stats.aclose()
+    assert "could not be stored" in caplog.text
+
+
+async def test_the_local_table_leaves_with_its_server(
+    stats: Stats, store: StoreClient, keys: Keys
+) -> None:
+    stats.increment("a")
+    await stats.flush()
+    for key in keys.stats("one:1")[1:]:
+        assert 0 < int(await store.execute("PTTL", key) or 0) <= 3_600_000
+
+
+async def test_an_idle_server_keeps_its_local_table(
+    stats: Stats, store: StoreClient, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stats.set("gauge", 1)
+    await stats.flush()
+    monkeypatch.setattr(stats_module, "LOCAL_TTL", 0.0)
+    stats._keep_alive()
+    monkeypatch.setattr(stats_module, "LOCAL_TTL", 60.0)
+    await store.execute("DEL", keys.stats("one:1")[1])
+    await stats.flush()
+    assert await store.execute("HGET", keys.stats("one:1")[1], "gauge") == b"1"
+
+
+@pytest.fixture(autouse=True)
+async def no_task_is_left() -> AsyncIterator[None]:
+    before = asyncio.all_tasks()
+    yield
+    assert not {task for task in asyncio.all_tasks() - before if task.get_name() == "stats flush"}

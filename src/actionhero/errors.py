@@ -32,6 +32,7 @@ but `internal_error`.
     ├── SetupError                  at definition or boot; the process does not start
     │   ├── DefinitionError
     │   ├── SettingsError
+    │   ├── TargetError
     │   ├── StoreStartError
     │   ├── ListenError
     │   └── NotConnectedError
@@ -285,6 +286,12 @@ class SettingsError(SetupError):
     """A setting is unknown or ill-typed. The message names it and where it comes from."""
 
     code = "settings_error"
+
+
+class TargetError(SetupError):
+    """The app that a command was pointed at cannot be found or imported."""
+
+    code = "target_error"
 
 
 class StoreStartError(SetupError):

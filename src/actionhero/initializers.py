@@ -9,8 +9,8 @@ import collections.abc
 import inspect
 import logging
 import typing
-from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from typing import Any, cast
 
 from actionhero.codec import place_of
 from actionhero.errors import DefinitionError
@@ -26,7 +26,7 @@ _ITERATORS = (
 class Initializer:
     """One defined initializer. `provides` is the type it yields, None if it yields nothing."""
 
-    def __init__(self, function: Callable[..., AsyncGenerator[Any, None]]) -> None:
+    def __init__(self, function: Callable[..., AsyncIterator[Any]]) -> None:
         self.function = function
         self.name = getattr(function, "__name__", "")
         self.place = place_of(function)
@@ -86,7 +86,7 @@ class Lifespan:
     """The running initializers: what they provide, and their teardowns."""
 
     def __init__(self) -> None:
-        self._running: list[tuple[Initializer, AsyncGenerator[Any, None]]] = []
+        self._running: list[tuple[Initializer, AsyncIterator[Any]]] = []
 
     async def start(self, initializers: Sequence[Initializer], provided: dict[Any, Any]) -> None:
         """Run each up to its `yield` and add what it yields to `provided`."""
@@ -110,10 +110,10 @@ class Lifespan:
             except Exception:
                 _log.exception("the teardown of initializer %s failed", one.name)
 
-    async def _finish(self, one: Initializer, generator: AsyncGenerator[Any, None]) -> None:
+    async def _finish(self, one: Initializer, generator: AsyncIterator[Any]) -> None:
         try:
             await anext(generator)
         except StopAsyncIteration:
             return
-        await generator.aclose()
+        await cast(AsyncGenerator[Any, None], generator).aclose()
         _log.error("initializer %s yields twice; only the first counts", one.place)

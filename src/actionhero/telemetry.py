@@ -4,11 +4,11 @@ What a client sent is masked where its name says it is a secret (`general.filter
 control characters are escaped, so that no client writes log lines of its own.
 """
 
-import contextvars
 import datetime
 import logging
 import sys
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import msgspec
@@ -17,24 +17,20 @@ from actionhero.settings import LogSettings
 
 MASK = "[filtered]"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_LOGGER = "actionhero"
 
-context: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar(
-    "actionhero_log_context"
-)
+log_context: ContextVar[Mapping[str, Any]] = ContextVar("actionhero_log_context")
 """Fields added to every log line of the running task, such as its request or task id."""
 
 
 def configure_logging(settings: LogSettings, filtered: Iterable[str] = ()) -> None:
-    """Send the framework's logs to standard error. Calling it again replaces what was set."""
+    """Send all logs of the process to standard error. Calling it again replaces what was set."""
     mask = Mask(filtered)
     as_text = settings.format == "text" or (settings.format == "auto" and sys.stderr.isatty())
     handler = logging.StreamHandler()
     handler.setFormatter(TextFormatter(mask) if as_text else JsonFormatter(mask))
-    logger = logging.getLogger(_LOGGER)
-    logger.handlers[:] = [handler]
-    logger.setLevel(settings.level.upper())
-    logger.propagate = False
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.level.upper())
 
 
 class Mask:
@@ -101,7 +97,7 @@ class TextFormatter(logging.Formatter):
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
     own = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-    return {**context.get({}), **own}
+    return {**log_context.get({}), **own}
 
 
 def _moment(record: logging.LogRecord) -> datetime.datetime:

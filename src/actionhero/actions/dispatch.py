@@ -30,6 +30,7 @@ from actionhero.errors import (
     public_error,
 )
 from actionhero.messages import Call, Reply, Transport
+from actionhero.telemetry import log_context
 
 _log = logging.getLogger("actionhero.actions")
 
@@ -167,6 +168,7 @@ class Dispatcher:
             self._stats.increment("actions:actionsNotProcessed")
             return Reply(error=exc)
         self._begin(connection)
+        log_context.set({"action": call.action, "request_id": call.request_id})
         try:
             with self._deadlines.limit(ready.timeout) as limit:
                 return Reply(await ready.run(call, connection))
@@ -223,10 +225,7 @@ class Dispatcher:
         self._stats.increment(ready.stat)
 
     def _timed_out(self, ready: _Ready, call: Call, exc: Exception) -> Reply:
-        _log.warning(
-            "action timed out",
-            extra={"action": call.action, "timeout": ready.timeout, "request_id": call.request_id},
-        )
+        _log.warning("action timed out", extra={"timeout": ready.timeout})
         self._stats.increment("actions:timedOut")
         error = ActionTimeoutError(
             f"{call.action} did not finish within {ready.timeout:g} s and was cancelled"
@@ -244,11 +243,7 @@ def _failed(ready: _Ready, call: Call, exc: Exception) -> Reply:
             "action failed: %s",
             exc,
             exc_info=exc if error is not exc else None,
-            extra={
-                "action": call.action,
-                "place": ready.action.place,
-                "request_id": call.request_id,
-            },
+            extra={"place": ready.action.place},
         )
     return Reply(error=error)
 

@@ -1,0 +1,123 @@
+"""Replies into bytes: the head, and errors as problem details (RFC 9457).
+
+The parts of a head that stay the same for a second (status, date, content type) are kept ready;
+`set_time` renews them.
+"""
+
+from http import HTTPStatus
+from math import ceil
+from time import gmtime
+
+from msgspec import Struct
+
+from actionhero.codec import encode_json
+from actionhero.errors import ActionHeroError, MethodNotAllowedError, TooManyRequestsError
+
+JSON_TYPE = "application/json"
+PROBLEM_TYPE = "application/problem+json"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+Fields = tuple[tuple[str, str], ...]
+
+_BODILESS = frozenset((204, 205, 304))
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_TITLES = {status.value: status.phrase for status in HTTPStatus}
+
+
+class Answer(Struct, frozen=True, gc=False):
+    """What a request is answered with. `length` is the body's own where `body` is not all of it
+    (a file that follows)."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = JSON_TYPE
+    fields: Fields = ()
+    length: int | None = None
+
+
+class Heads:
+    """Writes the heads of a server's replies."""
+
+    def __init__(self, server_name: str = "") -> None:
+        self._server = f"Server: {server_name}\r\n" if server_name else ""
+        self._starts: dict[tuple[int, str], bytes] = {}
+        self._date = ""
+
+    def set_time(self, now: float) -> None:
+        """Date the replies that follow; `now` in seconds since the epoch."""
+        date = http_date(now)
+        if date != self._date:
+            self._date = date
+            self._starts = {}
+
+    def write(
+        self, answer: Answer, request_id: str, connection: bytes = b"", *, is_head: bool = False
+    ) -> bytes:
+        """A whole reply; with `is_head` its head alone. `connection` is a line that says whether
+        the connection stays open."""
+        start = self._starts.get((answer.status, answer.content_type))
+        if start is None:
+            start = self._start(answer.status, answer.content_type)
+        if answer.fields:
+            connection += _lines(answer.fields)
+        if answer.status in _BODILESS:
+            return b"%bX-Request-Id: %b\r\n%b\r\n" % (start, request_id.encode(), connection)
+        body = answer.body
+        return b"%bContent-Length: %d\r\nX-Request-Id: %b\r\n%b\r\n%b" % (
+            start,
+            len(body) if answer.length is None else answer.length,
+            request_id.encode(),
+            connection,
+            b"" if is_head else body,
+        )
+
+    def _start(self, status: int, content_type: str) -> bytes:
+        kind = "" if status in _BODILESS else f"Content-Type: {content_type}\r\n"
+        start = (
+            f"HTTP/1.1 {status} {title_of(status)}\r\n{self._server}Date: {self._date}\r\n"
+            f"X-Content-Type-Options: nosniff\r\n{kind}"
+        ).encode()
+        self._starts[status, content_type] = start
+        return start
+
+
+def problem(error: ActionHeroError, request_id: str) -> Answer:
+    """An error as problem details, with the header fields that belong to its status."""
+    body = {
+        "type": "about:blank",
+        "title": title_of(error.status),
+        "status": error.status,
+        "code": error.code,
+        "detail": error.message,
+        "errors": error.problems,
+        "requestId": request_id,
+    }
+    return Answer(error.status, encode_json(body), PROBLEM_TYPE, _fields_of(error))
+
+
+def title_of(status: int) -> str:
+    """The status in words; empty for one that is not registered."""
+    return _TITLES.get(status, "")
+
+
+def http_date(when: float) -> str:
+    """A time in seconds since the epoch as header fields show it (RFC 9110, 5.6.7)."""
+    t = gmtime(when)
+    return (
+        f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04} "
+        f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT"
+    )
+
+
+def _fields_of(error: ActionHeroError) -> Fields:
+    if isinstance(error, MethodNotAllowedError):
+        return (("Allow", ", ".join(error.allow)),)
+    if isinstance(error, TooManyRequestsError) and error.retry_after is not None:
+        return (("Retry-After", str(ceil(error.retry_after))),)
+    if error.status == 503:
+        return (("Retry-After", "1"),)
+    return ()
+
+
+def _lines(fields: Fields) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in fields).encode()

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from actionhero.actions.documentation import describe
@@ -53,16 +53,22 @@ class Server:
         """The port of TCP; 0 if there is none."""
         return self.tcp.port if self.tcp else 0
 
-    async def run(self) -> None:
-        """Start, serve until SIGTERM or SIGINT, drain, close. Raises `SetupError`, `StoreError`."""
-        with _stop_signals() as (asked, forced):
+    async def run(self, on_ready: Callable[[], None] | None = None) -> signal.Signals:
+        """Start, serve until SIGTERM or SIGINT, drain, close; which of them it was.
+
+        `on_ready` is called once everything answers. Raises `SetupError`, `StoreError`.
+        """
+        with _stop_signals() as (asked, forced, taken):
             try:
                 await _until(asked, self.start())
+                if self.is_ready and on_ready is not None:
+                    on_ready()
                 await asked.wait()
                 if self.is_ready:
                     await _until(forced, self.drain())
             finally:
                 await self.aclose()
+        return taken[0]
 
     async def start(self) -> None:
         """Bring everything up; what was up is brought down again if a step fails."""
@@ -118,20 +124,22 @@ class Server:
 
 
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
-    """Two events: set by the first stop signal, and by a second one."""
+def _stop_signals() -> Iterator[tuple[asyncio.Event, asyncio.Event, list[signal.Signals]]]:
+    """Two events, set by the first stop signal and by a second one, and the signals so far."""
     loop = asyncio.get_running_loop()
     asked, forced = asyncio.Event(), asyncio.Event()
+    taken: list[signal.Signals] = []
 
-    def on_signal() -> None:
+    def on_signal(number: signal.Signals) -> None:
+        taken.append(number)
         if asked.is_set():
             forced.set()
         asked.set()
 
     for number in _SIGNALS:
-        loop.add_signal_handler(number, on_signal)
+        loop.add_signal_handler(number, on_signal, number)
     try:
-        yield asked, forced
+        yield asked, forced, taken
     finally:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)

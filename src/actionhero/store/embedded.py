@@ -103,7 +103,8 @@ class EmbeddedStore:
         if self._process is not None:
             if await self._answers(self._process):
                 return
-            _log.warning("the embedded store had ended: %s", self._process.last_words())
+            lost = "" if self.directory else "; what it held is lost, it was in memory only"
+            _log.warning("the embedded store ended (%s)%s", self._process.ended, lost)
         path = self._place_socket()
         if self._lock is not None:
             self._lock.write(Record(os.getpid(), str(path)))
@@ -112,7 +113,10 @@ class EmbeddedStore:
         self.pid = process.pid
         if not await self._answers(process):
             self._process = self.pid = None
-            raise StoreStartError(f"the embedded store did not start: {process.last_words()}")
+            raise StoreStartError(
+                f"the embedded store did not start ({process.ended}); its last words:\n"
+                f"{process.last_words}"
+            )
 
     def _place_socket(self) -> Path:
         if self._private is None:

@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -87,6 +88,7 @@ class ServerProcess:
         self._begun: Future[subprocess.Popen[bytes]] = Future()
         self._thread = threading.Thread(target=self._run, name="actionhero-store", daemon=True)
         self._leash: int | None = None
+        _processes.add(self)
         self._thread.start()
         self._popen = self._begun.result()
 
@@ -133,13 +135,24 @@ class ServerProcess:
     def _unleash(self, watchdog: "subprocess.Popen[bytes]") -> None:
         watchdog.kill()
         watchdog.wait()
+        self.drop_leash()
+
+    def drop_leash(self) -> None:
+        """Close our end of the watchdog's pipe; a forked child does so at once, or the watchdog
+        would wait for the child too."""
         if self._leash is not None:
             os.close(self._leash)
+            self._leash = None
 
     @property
     def is_ours(self) -> bool:
         """Whether we started it: in a forked child it is the parent's."""
         return self._owner == os.getpid()
+
+    @property
+    def has_leash(self) -> bool:
+        """Whether a watchdog would notice our end."""
+        return self._leash is not None
 
     @property
     def pid(self) -> int:
@@ -156,8 +169,26 @@ class ServerProcess:
         """Wait until its last words are read; only once it has ended."""
         self._thread.join(1.0)
 
-    def last_words(self) -> str:
-        """The end of its log, and how it ended."""
+    @property
+    def ended(self) -> str:
+        """How it ended."""
         code = self._popen.poll()
-        ended = "it runs" if code is None else f"it ended with status {code}"
-        return "\n".join([f"{ended}; its last words:", *(f"  {line}" for line in self._log.last)])
+        if code is None:
+            return "it runs"
+        return f"signal {-code}" if code < 0 else f"status {code}"
+
+    @property
+    def last_words(self) -> str:
+        """The end of its log."""
+        return "\n".join(f"  {line}" for line in self._log.last)
+
+
+_processes: "weakref.WeakSet[ServerProcess]" = weakref.WeakSet()
+
+
+def _drop_leashes() -> None:
+    for process in list(_processes):
+        process.drop_leash()
+
+
+os.register_at_fork(after_in_child=_drop_leashes)

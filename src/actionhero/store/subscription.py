@@ -38,6 +38,7 @@ class Subscription:
         if not channels:
             raise ValueError("name at least one channel")
         self.channels = tuple(channels)
+        self.received = 0
         self._client = client
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
@@ -76,6 +77,7 @@ class Subscription:
                 self._unread.clear()
                 self._unread.append(GAP)
             self._unread.append(Published(push[1].decode(), push[2]))
+            self.received += 1
             self._arrived.set()
         elif kind == b"subscribe":
             self._unconfirmed -= 1

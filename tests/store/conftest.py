@@ -1,0 +1,96 @@
+"""A real server for the store's tests, both event loops, and a look that no process is left."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from actionhero.store.client import StoreClient
+from actionhero.store.embedded import EmbeddedStore
+from actionhero.store.url import StoreUrl
+
+_MARKER = "ACTIONHERO_STORE_TESTS"
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="package", autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    """Every process that these tests start has the marker in its environment."""
+    os.environ[_MARKER] = marker = secrets.token_hex(8)
+    yield
+    deadline = time.monotonic() + 10
+    while (left := _marked(marker)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    del os.environ[_MARKER]
+    assert not left, f"processes left: {left}"
+
+
+def _marked(marker: str) -> list[str]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if int(process.name) != os.getpid() and marker.encode() in _read(process / "environ"):
+                found.append(f"{process.name} {_read(process / 'cmdline')!r}")
+        except OSError:
+            continue
+    return found
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="package")
+def server_url(no_process_is_left: None) -> Iterator[StoreUrl]:
+    """A server with nothing on disk, shared by the tests of this package."""
+    store = asyncio.run(EmbeddedStore.start(None))
+    yield store.url
+    asyncio.run(store.aclose())
+
+
+@pytest.fixture
+async def client(server_url: StoreUrl) -> AsyncIterator[StoreClient]:
+    client = await StoreClient.connect(server_url)
+    await client.execute("FLUSHALL")
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A data directory with a path short enough for a socket."""
+    path = Path(tempfile.mkdtemp(prefix="store-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+async def kept(directory: Path) -> AsyncIterator[EmbeddedStore]:
+    """A server of the test's own that keeps its data in `directory`."""
+    store = await EmbeddedStore.start(directory)
+    yield store
+    await store.aclose()
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 20.0) -> None:
+    """Wait until `condition` holds."""
+    async with asyncio.timeout(seconds):
+        while True:
+            holds = condition()
+            if not isinstance(holds, bool):
+                holds = await holds
+            if holds:
+                return
+            await asyncio.sleep(0.005)

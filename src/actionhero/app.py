@@ -29,13 +29,15 @@ Function = Callable[..., Any]
 
 class ActionOptions(TypedDict, total=False):
     """`name` (default: the function's) · `version` · `transports` that serve it (default: all) ·
-    `timeout` before it is cancelled · `middleware` around it alone."""
+    `timeout` before it is cancelled · `middleware` around it alone · `rate_limit` of each client
+    address, as "10/s"."""
 
     name: str
     version: int | str
     transports: Iterable[Transport]
     timeout: Duration
     middleware: Sequence[Middleware]
+    rate_limit: str
 
 
 class GlobalMiddleware:

@@ -18,6 +18,7 @@ from actionhero.connections import Connection
 from actionhero.deadlines import Deadlines
 from actionhero.definitions import Definitions
 from actionhero.initializers import Lifespan
+from actionhero.limits import Limits
 from actionhero.messages import Call
 from actionhero.settings import Settings
 from actionhero.stats import Stats
@@ -118,6 +119,7 @@ class Services:
             provider=self,
             middleware=self.definitions.middleware,
             deadlines=self.deadlines,
+            limits=Limits(self.store, self.keys),
             stats=self.stats,
             default_timeout=self.settings.general.action_timeout,
         )

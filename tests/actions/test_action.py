@@ -34,6 +34,7 @@ def test_an_action_knows_itself() -> None:
         (greet, {"name": ""}, "is no action name"),
         (greet, {"transports": {"pigeon"}}, "unknown transports"),
         (greet, {"timeout": "soon"}, "timeout: 'soon' is not a duration"),
+        (greet, {"rate_limit": "often"}, "rate_limit: 'often' is not a rate"),
     ],
 )
 def test_what_cannot_work_is_refused_at_definition(

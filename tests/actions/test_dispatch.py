@@ -10,7 +10,8 @@ from actionhero.actions.dispatch import Dispatcher
 from actionhero.actions.middleware import Invocation, Middleware, Proceed
 from actionhero.connections import Connection
 from actionhero.deadlines import Deadlines
-from actionhero.errors import ActionError, StoreUnavailableError
+from actionhero.errors import ActionError, StoreUnavailableError, TooManyRequestsError
+from actionhero.limits import Limits, Rate
 from actionhero.messages import Call, Reply, Transport
 
 
@@ -34,6 +35,16 @@ class Provided:
         return Database()
 
 
+class NoLimits(Limits):
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, str, Rate]] = []
+
+    async def take(self, name: str, client: str, rate: Rate) -> None:
+        self.taken.append((name, client, rate))
+        if len(self.taken) > rate.uses:
+            raise TooManyRequestsError("slow down", retry_after=3.0)
+
+
 def dispatcher(*actions: Action, middleware: tuple[Middleware, ...] = ()) -> Dispatcher:
     names = {action.name for action in actions}
     return Dispatcher(
@@ -41,6 +52,7 @@ def dispatcher(*actions: Action, middleware: tuple[Middleware, ...] = ()) -> Dis
         provider=Provided(),
         middleware=middleware,
         deadlines=Deadlines(asyncio.get_running_loop()),
+        limits=NoLimits(),
         stats=Counts(),
         default_timeout=30.0,
     )
@@ -224,6 +236,14 @@ async def test_a_draining_server_takes_no_more() -> None:
     one = dispatcher(Action(hello))
     one.is_draining = True
     assert code(await one.dispatch(Call("hello"), Connection("http"))) == "shutting_down"
+
+
+async def test_a_rate_holds_for_each_client_address() -> None:
+    one = dispatcher(Action(hello, rate_limit="2/m"))
+    connection = Connection("http", "127.0.0.1")
+    replies = [await one.dispatch(Call("hello"), connection) for _ in range(3)]
+    assert [reply.error and reply.error.status for reply in replies] == [None, None, 429]
+    assert (await one.dispatch(Call("hello"), Connection("python"))).error is None
 
 
 async def test_middleware_is_an_onion() -> None:

@@ -9,6 +9,7 @@ from actionhero.actions.middleware import Middleware
 from actionhero.clock import Duration, parse_duration
 from actionhero.codec import place_of
 from actionhero.errors import DefinitionError, NotConnectedError
+from actionhero.limits import Rate, parse_rate
 from actionhero.messages import TRANSPORTS, Transport
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
@@ -19,7 +20,7 @@ class Action:
     """One defined action. Calling it makes an `ActionCall`; nothing runs by that alone.
 
     `version` is a text, compared with the `apiVersion` of a call; `timeout` is in seconds, None
-    for the server's default.
+    for the server's default; `rate` holds for each client address.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Action:
         transports: Iterable[Transport] = ALL,
         timeout: Duration | None = None,
         middleware: Sequence[Middleware] = (),
+        rate_limit: str | None = None,
     ) -> None:
         self.function = function
         self.name = name if name is not None else getattr(function, "__name__", "")
@@ -41,6 +43,7 @@ class Action:
         self.transports = frozenset(transports)
         self.timeout = self._seconds(timeout)
         self.middleware = tuple(middleware)
+        self.rate = self._rate(rate_limit)
         self.description = inspect.getdoc(function) or ""
         self.runner: Callable[[Action, tuple[Any, ...], dict[str, Any]], Any] | None = None
         self._check()
@@ -56,6 +59,12 @@ class Action:
             return None if timeout is None else parse_duration(timeout)
         except ValueError as exc:
             raise DefinitionError(f"{self.place}: timeout: {exc}") from exc
+
+    def _rate(self, rate_limit: str | None) -> Rate | None:
+        try:
+            return None if rate_limit is None else parse_rate(rate_limit)
+        except ValueError as exc:
+            raise DefinitionError(f"{self.place}: rate_limit: {exc}") from exc
 
     def _check(self) -> None:
         if not inspect.iscoroutinefunction(self.function):

@@ -29,6 +29,7 @@ from actionhero.errors import (
     UnknownVersionError,
     public_error,
 )
+from actionhero.limits import Limits
 from actionhero.messages import Call, Reply, Transport
 from actionhero.telemetry import log_context
 
@@ -70,6 +71,7 @@ class _Ready:
         "handle",
         "inputs",
         "plain",
+        "rate",
         "stat",
         "timeout",
         "transports",
@@ -94,12 +96,15 @@ class _Ready:
         layers = (*middleware, *action.middleware)
         self.plain = not layers
         self.handle: Handler = wrap(self._core, layers)
+        self.rate = action.rate
         self.timeout = timeout if action.timeout is None else action.timeout
         self.transports: frozenset[Transport] = action.transports | {"python"}
         self.stat = f"actions:processedActions:{action.name}"
 
-    async def run(self, call: Call, connection: Connection) -> Any:
+    async def run(self, call: Call, connection: Connection, limits: Limits) -> Any:
         """The action's value, inside its layers."""
+        if self.rate is not None and connection.remote_ip:
+            await limits.take(self.action.name, connection.remote_ip, self.rate)
         if self.plain:
             return await self.invoke(call, connection)
         return await self.handle(Invocation(self.action, call, connection))
@@ -127,6 +132,7 @@ class Dispatcher:
         provider: Provider,
         middleware: Sequence[Middleware],
         deadlines: Deadlines,
+        limits: Limits,
         stats: Counter,
         default_timeout: float | None = None,
     ) -> None:
@@ -141,6 +147,7 @@ class Dispatcher:
             name: self._ready[name][versions.newest.version] for name, versions in actions.items()
         }
         self._deadlines = deadlines
+        self._limits = limits
         self._stats = stats
         self._pending = 0
         self._idle = asyncio.Event()
@@ -171,7 +178,7 @@ class Dispatcher:
         log_context.set({"action": call.action, "request_id": call.request_id})
         try:
             with self._deadlines.limit(ready.timeout) as limit:
-                return Reply(await ready.run(call, connection))
+                return Reply(await ready.run(call, connection, self._limits))
         except TimeoutError as exc:
             return self._timed_out(ready, call, exc) if limit.expired else _failed(ready, call, exc)
         except Exception as exc:

@@ -23,6 +23,8 @@ from actionhero.messages import Words
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _DECLARABLE = frozenset(METHODS)
+_RUNNING = _DECLARABLE - {"OPTIONS"}
+"""An action runs on OPTIONS only where it declares that; elsewhere it asks for `Allow`."""
 _ROUTE = re.compile(r"([A-Z]+(?:,[A-Z]+)*)\s+(/\S*)")
 _VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -105,7 +107,7 @@ class Routes:
     ) -> Match:
         name = _decode(segment)
         if name in self._names:
-            if method not in _DECLARABLE:
+            if method not in _RUNNING:
                 raise _not_allowed(method, METHODS)
             return Match(name, {})
         if found is not None:

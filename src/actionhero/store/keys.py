@@ -112,6 +112,10 @@ class Keys:
             f"{self._prefix}:{{stats}}:flush:{server}",
         )
 
+    def rate(self, name: str, client: str) -> str:
+        """What `client` has used of the rate `name`."""
+        return f"{self._prefix}:rate:{name}:{client}"
+
     def cached(self, key: str) -> str:
         """Where the cache keeps `key`."""
         return f"{self._prefix}:cache:{key}"

@@ -1,0 +1,59 @@
+"""Rate limits that the whole cluster keeps together.
+
+A rate is "10/s", "100/m", "5/10s": so many uses in so long. All of them may come at once; then
+they come back one by one, evenly. Denied uses cost nothing.
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from actionhero.clock import parse_duration
+from actionhero.errors import TooManyRequestsError
+from actionhero.store.scripts import Script
+
+if TYPE_CHECKING:
+    from actionhero.store.client import StoreClient
+    from actionhero.store.keys import Keys
+
+_RATE = re.compile(r"(\d+)\s*/\s*(\d*\w+)")
+_take = Script("rate_limit")
+
+
+class Rate(Struct, frozen=True):
+    """`uses` in every `period` seconds."""
+
+    uses: int
+    period: float
+
+
+def parse_rate(text: str) -> Rate:
+    """The rate that `text` means. Raises `ValueError`."""
+    parts = _RATE.fullmatch(text.strip())
+    if parts is None or int(parts[1]) == 0:
+        raise ValueError(f"{text!r} is not a rate; write '10/s', '100/m' or '5/10s'")
+    period = parts[2] if parts[2][0].isdigit() else f"1{parts[2]}"
+    return Rate(int(parts[1]), parse_duration(period))
+
+
+class Limits:
+    """The rates of all clients. Raises `StoreError` when the store is away: a limit that cannot be
+    checked is not passed."""
+
+    def __init__(self, store: "StoreClient", keys: "Keys") -> None:
+        self._store = store
+        self._keys = keys
+
+    async def take(self, name: str, client: str, rate: Rate) -> None:
+        """Use `name` once for `client`. Raises `TooManyRequestsError`, which says when to retry."""
+        cost = rate.period / rate.uses * 1_000_000
+        key = self._keys.rate(name, client)
+        wait = await _take(self._store, [key], [cost, rate.uses])
+        if wait:
+            seconds = int(str(wait)) / 1_000_000
+            raise TooManyRequestsError(
+                f"{name} takes {rate.uses} calls in {rate.period:g} s from one client; "
+                f"try again in {seconds:.1f} s",
+                retry_after=seconds,
+            )

@@ -1,0 +1,121 @@
+"""The actions under way, for the transports whose connections stay.
+
+Rules
+- They run concurrently, each as a task of its own, and answer as they end. The connection's
+  `max_pending` bounds them before a task is made, so that a flood of requests costs only replies.
+- They go on when their client has gone: what an action began, it may end. A drain waits for them.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from actionhero.actions.dispatch import Dispatcher
+from actionhero.connections import Connection
+from actionhero.errors import InternalError, TooManyRequestsError
+from actionhero.messages import Call, Reply
+from actionhero.protocols.replies import encode_error, encode_reply
+
+_log = logging.getLogger("actionhero.transports")
+
+
+class Stats(Protocol):
+    """Where a transport counts, and sets its gauges."""
+
+    def increment(self, key: str, n: int = 1) -> None: ...
+
+    def set(self, key: str, value: int | float) -> None: ...
+
+
+class Running:
+    """The tasks of all connections of one transport."""
+
+    __slots__ = ("_number", "_tasks")
+
+    def __init__(self) -> None:
+        self._tasks: dict[int, asyncio.Task[None]] = {}  # the loop itself keeps none of them alive
+        self._number = 0
+
+    def start(self, work: Callable[[int], Coroutine[Any, Any, None]]) -> None:
+        """Run what `work` makes of a number; it calls `end` with that number when it has ended."""
+        self._number = number = self._number + 1
+        task = _start_task(work(number))
+        if not task.done():
+            self._tasks[number] = task
+
+    def end(self, number: int) -> None:
+        """Forget a task that ends; it may be one that never had to wait."""
+        self._tasks.pop(number, None)
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for all of them; what still runs after `seconds` is cancelled."""
+        if self._tasks:
+            _, late = await asyncio.wait(list(self._tasks.values()), timeout=max(0.0, seconds))
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+
+class Calls:
+    """The calls of one connection. `respond` gets their encoded replies, as they end."""
+
+    __slots__ = ("_connection", "_dispatcher", "_respond", "_running", "_stats", "pending")
+
+    def __init__(
+        self,
+        running: Running,
+        dispatcher: Dispatcher,
+        stats: Stats,
+        connection: Connection,
+        respond: Callable[[bytes], None],
+    ) -> None:
+        self._running = running
+        self._dispatcher = dispatcher
+        self._stats = stats
+        self._connection = connection
+        self._respond = respond
+        self.pending = 0
+
+    def run(self, call: Call, trailer: bytes) -> None:
+        """Start a call. Its reply is encoded with `trailer`. Raises `TooManyRequestsError`."""
+        self.start(trailer, self._dispatcher.dispatch, call, self._connection)
+
+    def start(
+        self, trailer: bytes, work: Callable[..., Coroutine[Any, Any, Reply]], *args: Any
+    ) -> None:
+        """Start other work of the connection, that counts as a call. Raises as `run`."""
+        if self.pending >= self._connection.max_pending:
+            self._stats.increment("actions:actionsNotProcessed")
+            raise TooManyRequestsError("you have too many pending requests", retry_after=1.0)
+        self.pending += 1
+        self._running.start(lambda number: self._finish(number, trailer, work(*args)))
+
+    async def _finish(self, number: int, trailer: bytes, work: Coroutine[Any, Any, Reply]) -> None:
+        try:
+            reply = await work
+        finally:
+            self.pending -= 1
+            self._running.end(number)
+        self._respond(_encode(reply, trailer))
+
+
+def _encode(reply: Reply, trailer: bytes) -> bytes:
+    try:
+        return encode_reply(reply, trailer)
+    except Exception as exc:
+        _log.exception("a reply cannot be encoded as JSON: %s", exc)
+        return encode_error(InternalError("the reply cannot be encoded as JSON"), trailer)
+
+
+if sys.version_info >= (3, 12):
+
+    def _start_task(work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Run up to the first wait at once: most actions end there."""
+        return asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
+
+else:
+
+    def _start_task(work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        return asyncio.get_running_loop().create_task(work)

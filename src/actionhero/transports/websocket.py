@@ -1,0 +1,376 @@
+"""WebSocket at `/ws`: connections that HTTP hands over, framed by picows.
+
+This is the only file that knows picows; `Framer` of `ws_session` is what another one would have
+to be. picows reads and writes frames. What it leaves to its user is done here and in
+`protocols.websocket`: fragments, UTF-8, reserved bits, the closing handshake, pings, and bounds on
+what a client may leave unread.
+
+Rules
+- A client that leaves more than `outstanding_bytes` unread is not read from. If it has to be sent
+  more nevertheless, it is closed with 1008; if it does not catch up in `write_timeout`, dropped.
+- A client of which nothing was heard since the last ping is dropped at the next, so within twice
+  `ping_interval`.
+- A closing handshake gets `CLOSE_TIMEOUT`.
+- Close codes: 1000 the client asked, 1001 the server stops, 1012 it restarts, 1002 a broken frame,
+  1003 a binary message, 1007 not UTF-8, 1008 a slow reader, 1009 too big, 1011 a fault of ours.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import cast
+
+from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType, WSTransport
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stub leaves it out
+
+from actionhero.actions.dispatch import Dispatcher
+from actionhero.connections import Connection
+from actionhero.errors import ActionError, DrainingError, FrameError
+from actionhero.protocols.http1 import UpgradeRequest
+from actionhero.protocols.websocket import (
+    GOING_AWAY,
+    POLICY_VIOLATION,
+    PROTOCOL_ERROR,
+    TEXT,
+    Assembler,
+    check_opening,
+    check_text,
+    read_close,
+)
+from actionhero.settings import WebSocketSettings
+from actionhero.transports.calls import Running, Stats
+from actionhero.transports.ws_session import Desk, FindFile, Session
+
+CLOSE_TIMEOUT = 3.0
+"""Seconds for the client's half of the closing handshake."""
+READ_BUFFER = 4096
+"""Bytes of a connection's buffer at first; it grows with the messages."""
+_TICK = 1.0
+"""Seconds between two looks at what is due."""
+_TEXT, _PING, _PONG, _CLOSE = WSMsgType.TEXT, WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
+
+_log = logging.getLogger("actionhero.websocket")
+
+
+class WebSocketEndpoint:
+    """All WebSocket connections of a server."""
+
+    def __init__(
+        self,
+        settings: WebSocketSettings,
+        dispatcher: Dispatcher,
+        *,
+        stats: Stats,
+        welcome: str,
+        find_file: FindFile,
+        documentation: Callable[[], object],
+    ) -> None:
+        self.settings = settings
+        self._running = Running()
+        self.desk = Desk(
+            self._running,
+            dispatcher,
+            stats,
+            welcome,
+            find_file,
+            documentation,
+            settings.message_bytes,
+        )
+        self._origins = frozenset(origin.lower().rstrip("/") for origin in settings.origins)
+        self._pings: dict[Link, float] = {}  # every connection, in the order they are due
+        self._deadlines: dict[Link, float] = {}  # those that have to get something done
+        self._timer: asyncio.TimerHandle | None = None
+        self._emptied: asyncio.Event | None = None
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._pings)
+
+    def accept(self, request: UpgradeRequest) -> None:
+        """Take over a connection.
+
+        Raises an `ActionHeroError`, before anything is done, if it is refused.
+        """
+        if self._emptied is not None:
+            raise DrainingError("the server is shutting down")
+        if self.connections >= self.settings.connections:
+            raise ActionError("too many connections", code="too_many_connections", status=503)
+        key = check_opening(request.head, request.headers, self._origins)
+        connection = Connection(
+            "websocket",
+            *request.peer,
+            headers=request.headers,
+            max_pending=self.settings.pending,
+        )
+        link = Link(self, connection, request.on_lost)
+        transport = cast("asyncio.Transport", request.transport)
+        rest = request.head.partition(b"\r\n\r\n")[2]
+        self._enter(link)
+        try:
+            _hand_over(transport, link, self.settings.message_bytes, _opening(key) + rest)
+        except OSError:  # the client is gone already
+            transport.abort()
+            link.on_lost()
+
+    async def drain(self, deadline: float, *, code: int = GOING_AWAY) -> None:
+        """Refuse new clients; close each one with `code` when its running actions have answered.
+
+        After `deadline` seconds the rest is dropped, and what still runs cancelled.
+        """
+        self._emptied = emptied = asyncio.Event()
+        end = asyncio.get_running_loop().time() + deadline
+        for link in list(self._pings):
+            link.session.end(code, "the server stops")
+        if self._pings:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(end):
+                    await emptied.wait()
+        for link in list(self._pings):
+            link.drop()
+        await self._running.drain(end - asyncio.get_running_loop().time())
+        if self._pings:
+            await emptied.wait()
+
+    def expect(self, link: "Link", seconds: float) -> None:
+        """Drop the connection if it is still there after `seconds`, unless `excuse`d."""
+        self._deadlines[link] = asyncio.get_running_loop().time() + seconds
+
+    def excuse(self, link: "Link") -> None:
+        """Take back `expect`."""
+        self._deadlines.pop(link, None)
+
+    def leave(self, link: "Link") -> None:
+        """Forget a connection that has ended."""
+        self._pings.pop(link, None)
+        self._deadlines.pop(link, None)
+        self._show_count()
+        if self._emptied is not None and not self._pings:
+            self._emptied.set()
+
+    def _enter(self, link: "Link") -> None:
+        loop = asyncio.get_running_loop()
+        self._pings[link] = loop.time() + self.settings.ping_interval
+        self._show_count()
+        if self._timer is None:
+            self._timer = loop.call_later(self._tick, self._sweep)
+
+    def _show_count(self) -> None:
+        self.desk.stats.set("webSockets:numberOfActiveWebClients", len(self._pings))
+
+    @property
+    def _tick(self) -> float:
+        return min(_TICK, self.settings.ping_interval / 4, self.settings.write_timeout / 4)
+
+    def _sweep(self) -> None:
+        """Ping who is due, drop who did not answer or is late. One timer for all."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for link, deadline in list(self._deadlines.items()):
+            if deadline <= now:
+                link.drop()
+        while self._pings:
+            link, due = next(iter(self._pings.items()))
+            if due > now:
+                break
+            del self._pings[link]
+            self._pings[link] = now + self.settings.ping_interval
+            link.ping()
+        self._timer = loop.call_later(self._tick, self._sweep) if self._pings else None
+
+
+class Link(WSListener):
+    """One connection: the frames of picows on one side, the session's texts on the other."""
+
+    __slots__ = (
+        "_assembler",
+        "_endpoint",
+        "_is_closing",
+        "_is_heard",
+        "_is_paused",
+        "_on_lost",
+        "_transport",
+        "session",
+    )
+
+    def __init__(
+        self, endpoint: WebSocketEndpoint, connection: Connection, on_lost: Callable[[], None]
+    ) -> None:
+        self._endpoint = endpoint
+        self._on_lost = on_lost
+        self._assembler: Assembler | None = None
+        self._is_closing = False
+        self._is_heard = True
+        self._is_paused = False
+        self._transport: WSTransport
+        self.session = Session(endpoint.desk, self, connection)
+
+    def send(self, text: bytes) -> None:
+        """Send one text, unless the connection ends or the client leaves too much unread."""
+        if self._is_closing:
+            return
+        if self._is_paused and self._unread > self._endpoint.settings.outstanding_bytes:
+            self.close(POLICY_VIOLATION, "too much is unread")
+            return
+        self._transport.send(_TEXT, text)
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        self._transport.send_close(code, reason.encode()[:120])  # type: ignore[arg-type]
+        self._endpoint.expect(self, CLOSE_TIMEOUT)
+
+    def drop(self) -> None:
+        """End the connection at once, whatever is unsent."""
+        self._is_closing = True
+        self._transport.disconnect(False)
+
+    def ping(self) -> None:
+        """Ask for a sign of life; drop the connection if there was none since the last time."""
+        if not self._is_heard:
+            self.drop()
+        elif not self._is_closing and not self._is_paused:
+            self._is_heard = False
+            self._transport.send_ping()
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+        most = self._endpoint.settings.outstanding_bytes
+        transport.underlying_transport.set_write_buffer_limits(high=most, low=most // 2)
+        self.session.greet()
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Take a frame; the first lines are the way of almost all of them."""
+        self._is_heard = True
+        if (
+            frame.msg_type is _TEXT
+            and frame.fin
+            and self._assembler is None
+            and not (frame.rsv1 or frame.rsv2 or frame.rsv3 or self._is_closing)
+        ):
+            text = frame.get_payload_as_bytes()
+            if text.isascii():
+                self.session.receive(text)
+                return
+        try:
+            self._take(transport, frame)
+        except FrameError as exc:
+            self.close(exc.close_code, exc.message)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self.on_lost()
+
+    def on_lost(self) -> None:
+        """The connection has ended."""
+        self._is_closing = True
+        self._endpoint.leave(self)
+        self._on_lost()
+
+    def pause_writing(self) -> None:
+        """Called when the client leaves too much unread: read no more of it meanwhile."""
+        self._is_paused = True
+        transport = self._transport.underlying_transport
+        if not transport.is_closing():
+            transport.pause_reading()
+            self._endpoint.expect(self, self._endpoint.settings.write_timeout)
+
+    def resume_writing(self) -> None:
+        """Called when it has caught up."""
+        self._is_paused = False
+        transport = self._transport.underlying_transport
+        if not transport.is_closing():
+            transport.resume_reading()
+        if not self._is_closing:
+            self._endpoint.excuse(self)
+
+    @property
+    def _unread(self) -> int:
+        return self._transport.underlying_transport.get_write_buffer_size()
+
+    def _take(self, transport: WSTransport, frame: WSFrame) -> None:
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            raise FrameError(PROTOCOL_ERROR, "reserved bits without an extension")
+        kind = frame.msg_type
+        payload = frame.get_payload_as_bytes()
+        if kind is _CLOSE:
+            self._take_close(transport, payload)
+        elif self._is_closing or kind is _PONG:
+            return
+        elif kind is _PING:
+            transport.send_pong(payload)
+        else:
+            self._assemble(kind.value, bool(frame.fin), payload)
+
+    def _assemble(self, opcode: int, is_final: bool, payload: bytes) -> None:
+        if opcode == TEXT and is_final and self._assembler is None:
+            self.session.receive(check_text(payload))
+            return
+        assembler = self._assembler or Assembler(self._endpoint.settings.message_bytes)
+        text = assembler.add(opcode, is_final, payload)
+        if text is None:
+            self._assembler = assembler
+        else:
+            self._assembler = None
+            self.session.receive(text)
+
+    def _take_close(self, transport: WSTransport, payload: bytes) -> None:
+        """Answer the client's close, or take it as the answer to ours; then end the connection."""
+        code = read_close(payload)
+        if not self._is_closing:
+            self._is_closing = True
+            transport.send_close(code)  # type: ignore[arg-type]
+        transport.disconnect()
+        self._endpoint.expect(self, CLOSE_TIMEOUT)
+
+
+class _Quiet:
+    """What picows logs to: its own words, one line per connection and more, only when debugging."""
+
+    def isEnabledFor(self, _level: int) -> bool:  # noqa: N802  the name that picows calls
+        return False
+
+    def log(self, _level: int, message: str, *args: object) -> None:
+        _log.debug(message, *args)
+
+    def debug(self, message: str, *args: object) -> None:
+        _log.debug(message, *args)
+
+    info = warning = error = debug
+
+    def exception(self, message: str, *args: object) -> None:
+        """A fault of ours, which picows closes with 1011."""
+        _log.exception(message, *args)
+
+
+_quiet = _Quiet()
+
+
+def _opening(key: str) -> bytes:
+    """The opening request as picows wants to see it; the real one has been checked."""
+    return (
+        "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
+    ).encode()
+
+
+def _hand_over(transport: asyncio.Transport, link: Link, most: int, received: bytes) -> None:
+    """Let picows go on with a connection, from the bytes `received` so far."""
+    no_ping = (False, 0, 0, WSAutoPingStrategy.PING_WHEN_IDLE)
+    protocol = WSProtocol(
+        None, None, False, lambda _: link, _quiet, True, None, *no_ping, False, most, None,
+        READ_BUFFER,
+    )  # fmt: skip
+    transport.pause_reading()  # uvloop chooses how to read when it starts
+    transport.set_protocol(protocol)
+    protocol.connection_made(transport)
+    while received:
+        space = protocol.get_buffer(-1)
+        size = min(len(space), len(received))
+        space[:size] = received[:size]
+        protocol.buffer_updated(size)
+        received = received[size:]
+    if not transport.is_closing():
+        transport.resume_reading()

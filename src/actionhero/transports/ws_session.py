@@ -1,0 +1,173 @@
+"""One WebSocket client: its messages in, its replies out. How they are framed is not known here.
+
+Rules
+- Events are answered in the order in which they come, but for actions and files: these run beside
+  each other and answer as they end (see `calls`). The message's id tells which is which.
+- What cannot be read is answered with an error; the connection stays.
+- When the session ends, what runs answers first; then the close code is sent.
+"""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol, TypeAlias
+
+from msgspec import Struct
+
+from actionhero.actions.dispatch import Dispatcher
+from actionhero.codec import encode_json
+from actionhero.connections import Connection, new_id
+from actionhero.errors import ActionHeroError, ClientError, MalformedError, TooLargeError
+from actionhero.messages import Reply
+from actionhero.protocols.replies import encode_error, encode_fields, encode_id, find_id
+from actionhero.protocols.verbs import refuse_rooms, view_details
+from actionhero.protocols.websocket import NORMAL, Message, read_call, read_message
+from actionhero.transports.calls import Calls, Running, Stats
+from actionhero.transports.files import FoundFile, read_file
+
+FindFile: TypeAlias = Callable[[str], Awaitable[FoundFile]]
+"""Finds a file of the public folder, or raises `NotFoundError`."""
+
+
+class Framer(Protocol):
+    """What carries texts to one client. Once it is closed or lost, nothing is sent any more."""
+
+    def send(self, text: bytes) -> None:
+        """Send one text."""
+        ...
+
+    def close(self, code: int, reason: str) -> None:
+        """End the connection, and say why."""
+        ...
+
+
+class Desk(Struct, frozen=True):
+    """What all sessions of an endpoint share. `file_bytes` bounds a file sent as one text."""
+
+    running: Running
+    dispatcher: Dispatcher
+    stats: Stats
+    welcome: str
+    find_file: FindFile
+    documentation: Callable[[], object]
+    file_bytes: int
+
+
+class Session:
+    """What one client says, and what it is told."""
+
+    __slots__ = ("_calls", "_desk", "_end", "_framer", "connection")
+
+    def __init__(self, desk: Desk, framer: Framer, connection: Connection) -> None:
+        self.connection = connection
+        self._desk = desk
+        self._framer = framer
+        self._calls = Calls(desk.running, desk.dispatcher, desk.stats, connection, self._respond)
+        self._end: tuple[int, str] | None = None
+
+    def greet(self) -> None:
+        """Say the first word."""
+        self._framer.send(encode_json({"welcome": self._desk.welcome, "context": "api"}))
+
+    def receive(self, text: bytes) -> None:
+        """Take one message."""
+        if self._end is not None:
+            return
+        self._desk.stats.increment("webSockets:numberOfRequests")
+        try:
+            message = read_message(text)
+        except MalformedError as exc:
+            self._framer.send(encode_error(exc, _trailer(find_id(text))))
+            return
+        trailer = _trailer(message.messageId)
+        try:
+            if message.event == "action":
+                self._calls.run(read_call(message.params), trailer)
+            else:
+                self._take(message, trailer)
+        except ActionHeroError as exc:
+            self._framer.send(encode_error(exc, trailer))
+
+    def end(self, code: int, reason: str) -> None:
+        """Take no more messages; close when all that runs has answered."""
+        if self._end is None:
+            self._end = (code, reason)
+            self._close_if_done()
+
+    def _take(self, message: Message, trailer: bytes) -> None:
+        answer = _EVENTS.get(message.event)
+        if answer is None:
+            raise ClientError(f"{message.event!r} is not an event; use {', '.join(EVENTS)}")
+        answer(self, message, trailer)
+
+    def _respond(self, text: bytes) -> None:
+        self._framer.send(text)
+        self._close_if_done()
+
+    def _close_if_done(self) -> None:
+        if self._end is not None and not self._calls.pending:
+            self._framer.close(*self._end)
+
+    def _view_details(self, _message: Message, trailer: bytes) -> None:
+        self._framer.send(encode_fields(view_details(self.connection), trailer))
+
+    def _document(self, _message: Message, trailer: bytes) -> None:
+        self._framer.send(encode_fields({"data": self._desk.documentation()}, trailer))
+
+    def _send_file(self, message: Message, trailer: bytes) -> None:
+        if not message.file:
+            raise MalformedError('name the file: {"event": "file", "file": "..."}')
+        self._calls.start(trailer, self._read_file, message.file)
+
+    def _quit(self, _message: Message, _trailer: bytes) -> None:
+        self.end(NORMAL, "request")
+
+    def _refuse_rooms(self, _message: Message, _trailer: bytes) -> None:
+        refuse_rooms()
+
+    async def _read_file(self, name: str) -> Reply:
+        try:
+            found = await self._desk.find_file(name)
+            if found.size > self._desk.file_bytes:
+                raise TooLargeError(
+                    f"{name} has {found.size} bytes, {self._desk.file_bytes} are the most that"
+                    " are sent as one message; fetch it over HTTP"
+                )
+            content = await asyncio.to_thread(read_file, found)
+        except ActionHeroError as exc:
+            return Reply(error=exc)
+        return Reply(_describe_file(found, content))
+
+
+_Answer: TypeAlias = Callable[[Session, Message, bytes], None]
+
+_EVENTS: Mapping[str, _Answer] = {
+    "detailsView": Session._view_details,
+    "file": Session._send_file,
+    "documentation": Session._document,
+    "quit": Session._quit,
+    "roomAdd": Session._refuse_rooms,
+    "roomLeave": Session._refuse_rooms,
+    "roomView": Session._refuse_rooms,
+    "say": Session._refuse_rooms,
+}
+EVENTS = ("action", *_EVENTS)
+"""Every event that a client may send."""
+
+
+def _trailer(message_id: int | float | str | None) -> bytes:
+    given = new_id() if message_id is None else message_id
+    return b'"context":"response","messageId":%b}' % encode_id(given)
+
+
+def _describe_file(found: FoundFile, content: bytes) -> dict[str, Any]:
+    """A file as JSON: as text if it is UTF-8, else in base64, which `encoding` then tells."""
+    described: dict[str, Any] = {
+        "mime": found.mime,
+        "length": len(content),
+        "lastModified": round(found.mtime * 1000),
+    }
+    try:
+        return {"content": content.decode(), **described}
+    except UnicodeDecodeError:
+        return {"content": b64encode(content).decode(), "encoding": "base64", **described}

@@ -161,10 +161,9 @@ def test_relative_paths_mean_the_folder_of_the_file(
     assert load(tmp_path).store.url == "embedded:.actionhero"
 
 
-def test_a_remote_store_is_not_a_path(tmp_path: Path) -> None:
-    assert load(tmp_path, ACTIONHERO_STORE__URL="valkey://db:6379/0").store.url == (
-        "valkey://db:6379/0"
-    )
+@pytest.mark.parametrize("url", ["valkey://db:6379/0", "embedded::memory:", "embedded:/srv/x"])
+def test_a_store_that_is_no_relative_path_is_left_as_it_is(tmp_path: Path, url: str) -> None:
+    assert load(tmp_path, ACTIONHERO_STORE__URL=url).store.url == url
 
 
 @pytest.mark.parametrize(

@@ -284,8 +284,8 @@ def _build(values: dict[str, dict[str, Any]], env: str | None, folder: Path) -> 
 
 def _placed(settings: Settings, folder: Path) -> Settings:
     """The settings with their relative paths turned into absolute ones under `folder`."""
-    scheme, colon, path = settings.store.url.partition(":")
-    if scheme == "embedded" and colon and path and not path.startswith("/"):
+    scheme, _, path = settings.store.url.partition(":")
+    if scheme == "embedded" and path and not path.startswith(("/", ":")):  # not ":memory:"
         url = f"embedded:{folder / path}"
         settings = msgspec.structs.replace(
             settings, store=msgspec.structs.replace(settings.store, url=url)

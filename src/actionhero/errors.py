@@ -24,6 +24,7 @@ but `internal_error`.
     │   ├── InternalError           500
     │   ├── ActionTimeoutError      503
     │   ├── DrainingError           503
+    │   ├── OverloadedError         503  as many connections as there may be
     │   └── StoreError              503
     │       ├── StoreUnavailableError    no connection, or it broke before the reply came
     │       ├── StoreReplyError          the store answered with an error
@@ -227,6 +228,13 @@ class DrainingError(ServerError):
     """The server is shutting down and takes no new work."""
 
     code = "shutting_down"
+    status = 503
+
+
+class OverloadedError(ServerError):
+    """The server has as many connections as it may have."""
+
+    code = "overloaded"
     status = 503
 
 

@@ -144,6 +144,11 @@ class RequestParser:
             self._check_unfinished()
         return ready
 
+    def close(self) -> None:
+        """Let go of llhttp; nothing may be fed any more."""
+        self._is_done = True
+        del self._parser  # it refers back to this object
+
     def _restart(self) -> None:
         """A parser at the start of a request."""
         self._parser = httptools.HttpRequestParser(self)

@@ -1,0 +1,140 @@
+"""The HTTP server: one listening socket, its connections, and the one timer that bounds them.
+
+A connection says when it is due (`http_connection`); the timer looks at all of them once a turn,
+which is a second unless a limit is short. That costs a connection nothing while it is served.
+"""
+
+import asyncio
+import errno
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from actionhero.actions.dispatch import Counter, Dispatcher
+from actionhero.actions.routes import Routes
+from actionhero.errors import ListenError
+from actionhero.protocols.http1 import Upgrade
+from actionhero.protocols.http1_replies import Heads
+from actionhero.settings import WebSettings
+from actionhero.transports.http_answers import Answers, Probe
+from actionhero.transports.http_connection import HttpConnection, HttpState
+from actionhero.transports.http_files import StaticFiles
+
+_BACKLOG = 2048
+
+
+class HttpServer:
+    """Serves actions, files and probes over HTTP/1.1.
+
+    `probes` are paths with a function each that gives a status and a JSON value; `upgrades` are
+    paths with what takes a connection over there. With a `server_name`, replies have `Server`.
+    """
+
+    def __init__(
+        self,
+        settings: WebSettings,
+        dispatcher: Dispatcher,
+        routes: Routes,
+        *,
+        stats: Counter,
+        probes: Mapping[str, Probe] | None = None,
+        upgrades: Mapping[str, Upgrade] | None = None,
+        server_name: str = "",
+    ) -> None:
+        self._settings = settings
+        self._heads = Heads(server_name)
+        self._upgrades = dict(upgrades or {})
+        self._answers = Answers(
+            dispatcher,
+            routes,
+            StaticFiles(settings.public, stats),
+            probes=dict(probes or {}),
+            upgrades=self._upgrades,
+            stats=stats,
+        )
+        self._state: HttpState | None = None
+        self._listener: asyncio.Server | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.port = settings.port
+        """The port that it listens on, once it has started; 0 for a unix socket."""
+
+    async def start(self, sock: socket.socket | None = None, *, reuse_port: bool = False) -> None:
+        """Listen on the port of the settings, or on a socket that is bound already.
+
+        Raises `ListenError` with what to do about it.
+        """
+        state = HttpState(self._settings, self._answers, self._upgrades, self._heads)
+        where: dict[str, Any] = {"sock": sock}
+        if sock is None:
+            where = {"host": self._settings.host, "port": self._settings.port}
+            where["reuse_port"] = reuse_port or None
+        try:
+            self._listener = await state.loop.create_server(
+                lambda: HttpConnection(state), backlog=_BACKLOG, **where
+            )
+        except (OSError, OverflowError) as exc:
+            raise ListenError(_why(exc, self._settings)) from exc
+        self._state = state
+        self.port = _port_of(self._listener)
+        self._turn(state)
+
+    async def drain(self, timeout: float) -> None:
+        """Accept no more; close what is idle, answer what runs, and after `timeout` seconds end
+        the rest. Connections that another protocol has taken over are not touched."""
+        state = self._state
+        if state is None or self._listener is None:
+            return
+        state.is_draining = True
+        self._listener.close()
+        for connection in tuple(state.connections):
+            connection.drain()
+        try:
+            async with asyncio.timeout(timeout):
+                await state.wait_empty()
+        except TimeoutError:
+            await self._abort(state)
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._state = self._timer = self._listener = None
+
+    async def aclose(self) -> None:
+        """Stop at once; what runs is cancelled."""
+        await self.drain(0.0)
+
+    async def _abort(self, state: HttpState) -> None:
+        for connection in tuple(state.connections):
+            connection.abort()
+        await state.wait_empty()
+
+    def _turn(self, state: HttpState) -> None:
+        """One turn of the timer: the time, the date, and whatever is due."""
+        loop = state.loop
+        state.now = now = loop.time()
+        self._timer = loop.call_at(now + state.turn, self._turn, state)
+        self._heads.set_time(time.time())
+        late = [one for one in state.connections if one.due <= now or one.write_due <= now]
+        for connection in late:
+            connection.check(now)
+
+
+def _port_of(listener: asyncio.Server) -> int:
+    address = listener.sockets[0].getsockname()
+    return address[1] if isinstance(address, tuple) else 0
+
+
+def _why(exc: Exception, settings: WebSettings) -> str:
+    """Why the port cannot be had, and what to do."""
+    where = f"port {settings.port} on {settings.host}"
+    number = exc.errno if isinstance(exc, OSError) else None
+    if number == errno.EADDRINUSE:
+        return (
+            f"{where} is in use by another program; stop that, or choose another port "
+            "with --port or ACTIONHERO_WEB__PORT"
+        )
+    if number == errno.EACCES:
+        return f"{where} may not be opened by this user; choose a port above 1023 (--port)"
+    if number == errno.EADDRNOTAVAIL or isinstance(exc, socket.gaierror):
+        return f"{settings.host} is not an address of this machine; see --host"
+    return f"HTTP cannot listen on {where}: {exc}"

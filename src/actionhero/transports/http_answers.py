@@ -1,0 +1,177 @@
+"""From a request to its answer: which action, file or probe it means, and what came of it.
+
+`/api/<action>` and the declared routes below `/api` run actions; `/public/...` are files; the
+probes (`/healthz`, …) have paths of their own; `/` shows the way. Every error is answered as
+problem details, and only those of our tree are shown to the client.
+"""
+
+import logging
+from collections.abc import Callable, Container, Iterable, Mapping
+from typing import TypeAlias
+
+from msgspec import structs
+
+from actionhero.actions.dispatch import Counter, Dispatcher
+from actionhero.actions.routes import Routes
+from actionhero.codec import encode_json
+from actionhero.connections import Connection
+from actionhero.errors import (
+    ActionHeroError,
+    HttpProtocolError,
+    MethodNotAllowedError,
+    NotFoundError,
+    UnknownActionError,
+    public_error,
+)
+from actionhero.messages import Call, Reply
+from actionhero.protocols.http1 import METHODS, Request
+from actionhero.protocols.http1_fields import (
+    JSON,
+    Headers,
+    read_content_type,
+    read_fields,
+    read_form,
+    read_path,
+)
+from actionhero.protocols.http1_replies import Answer, problem
+from actionhero.transports.http_files import FileAnswer, StaticFiles
+
+Probe: TypeAlias = Callable[[], tuple[int, object]]
+Peer: TypeAlias = tuple[str, int]
+AnyAnswer: TypeAlias = Answer | FileAnswer
+
+_BYTES_TYPE = "application/octet-stream"
+_READING = ("GET", "HEAD", "OPTIONS")
+_WELCOME = {
+    "message": "An ActionHero server. Its actions answer at /api/<name>.",
+    "files": "Put an index.html into the public folder and it is shown here.",
+}
+_log = logging.getLogger("actionhero.http")
+
+
+class Answers:
+    """Answers the requests of one server. `upgrades` are the paths of other protocols."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        routes: Routes,
+        files: StaticFiles,
+        *,
+        probes: Mapping[str, Probe],
+        upgrades: Container[str],
+        stats: Counter,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._routes = routes
+        self._files = files
+        self._probes = probes
+        self._upgrades = upgrades
+        self._stats = stats
+
+    async def answer(self, request: Request, peer: Peer, request_id: str) -> AnyAnswer:
+        """Answer one request; raises nothing but cancellation."""
+        self._stats.increment("webServer:numberOfWebRequests")
+        path, _, query = request.target.partition("?")
+        try:
+            if path.startswith("/api/"):
+                call = self._read_call(request, path[4:], query, request_id)
+                connection = Connection("http", *peer, headers=Headers(request.headers))
+                reply = await self._dispatcher.dispatch(call, connection)
+                if reply.error is None and connection.reply_headers is None:
+                    return _show(reply.value, connection.status or 200)
+                return _show_shaped(reply, connection, request_id)
+            return await self._answer_other(request, path, request_id)
+        except ActionHeroError as exc:
+            if request.method == "OPTIONS" and isinstance(exc, MethodNotAllowedError):
+                return _allow(exc.allow)
+            return problem(exc, request_id)
+        except Exception as exc:
+            _log.exception("request failed", extra={"path": path, "request_id": request_id})
+            return problem(public_error(exc), request_id)
+
+    def _read_call(self, request: Request, path: str, query: str, request_id: str) -> Call:
+        """The call that a request makes; `path` is what follows `/api`. Where a name is given
+        more than once, the path wins over the form and the form over the query."""
+        match = self._routes.match(request.method, path)
+        words = read_fields(query) if query else {}
+        body = request.body or None
+        if body and read_content_type(request.headers.get(b"content-type")) != JSON:
+            words.update(read_form(body))
+            body = None
+        version = words.pop("apiVersion", match.version)
+        words.update(match.words)
+        if isinstance(version, list):
+            version = version[-1]
+        return Call(match.action, words, body, version, request_id)
+
+    async def _answer_other(self, request: Request, path: str, request_id: str) -> AnyAnswer:
+        """All that is no action."""
+        if path.startswith("/public/"):
+            _only_reading(request)
+            return await self._files.answer(request, read_path(path[len("/public/") :]))
+        probe = self._probes.get(path)
+        if probe is not None:
+            _only_reading(request)
+            status, value = probe()
+            return Answer(status, encode_json(value))
+        if path == "/":
+            _only_reading(request)
+            return await self._welcome()
+        if path == "/public":
+            return Answer(308, fields=(("Location", "/public/"),))
+        if path in self._upgrades:
+            return self._ask_to_upgrade(path, request_id)
+        if path == "*":
+            return _allow(METHODS)
+        if path == "/api":
+            raise UnknownActionError("no action is named; use /api/<name>")
+        raise NotFoundError(f"there is nothing at {path}; actions are at /api/<name>")
+
+    async def _welcome(self) -> Answer:
+        if await self._files.has_index():
+            return Answer(302, fields=(("Location", "/public/"),))
+        return Answer(200, encode_json(_WELCOME))
+
+    def _ask_to_upgrade(self, path: str, request_id: str) -> Answer:
+        error = HttpProtocolError(f"{path} speaks WebSocket; connect with a WebSocket client", 426)
+        return structs.replace(problem(error, request_id), fields=(("Upgrade", "websocket"),))
+
+
+def _show(value: object, status: int) -> Answer:
+    """An action's value as an answer. Raises whatever the encoding of the value raises."""
+    if status == 204:
+        return Answer(204)
+    if status == 205:
+        return Answer(205, b"")
+    if isinstance(value, bytes):
+        return Answer(status, value, _BYTES_TYPE)
+    return Answer(status, encode_json(value))
+
+
+def _show_shaped(reply: Reply, connection: Connection, request_id: str) -> Answer:
+    """An answer with the fields that the action has set; an error keeps its own status."""
+    if reply.error is None:
+        answer = _show(reply.value, connection.status or 200)
+    else:
+        answer = problem(reply.error, request_id)
+    content_type = answer.content_type
+    fields = list(answer.fields)
+    for name, value in connection.reply_headers or ():
+        if name.lower() == "content-type":
+            content_type = value if reply.error is None else content_type
+        else:
+            fields.append((name, value))
+    return structs.replace(answer, content_type=content_type, fields=tuple(fields))
+
+
+def _allow(methods: Iterable[str]) -> Answer:
+    return Answer(204, fields=(("Allow", ", ".join(methods)),))
+
+
+def _only_reading(request: Request) -> None:
+    """Raise `MethodNotAllowedError` for what is no GET or HEAD."""
+    if request.method not in {"GET", "HEAD"}:
+        raise MethodNotAllowedError(
+            f"{request.method} is not allowed here; use {', '.join(_READING)}", _READING
+        )

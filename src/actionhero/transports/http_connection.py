@@ -1,0 +1,431 @@
+"""One HTTP connection: bytes in, requests answered one after the other, bytes out.
+
+- Pipelined requests wait in a queue and are run in order, one at a time, each in a task of its
+  own; past `web.pipelined` of them nothing more is read.
+- A client that goes away, or ends its side, has its running action cancelled (as Go's net/http
+  does): nobody is left to read the answer.
+- Nothing waits without a limit. A connection knows when it is due, and the server looks at all of
+  them on one timer. Times are the timer's own, so a limit is late by up to two of its turns.
+- After an error the input is thrown away until the client has read the answer: to close at once
+  would make the system reset the connection and the answer with it (RFC 9112, 9.6).
+"""
+
+import asyncio
+import logging
+import sys
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from enum import Enum, auto
+from typing import Any, cast
+
+from actionhero.connections import new_id
+from actionhero.errors import (
+    ActionHeroError,
+    DrainingError,
+    HttpProtocolError,
+    OverloadedError,
+    RequestTimeoutError,
+    public_error,
+)
+from actionhero.protocols.http1 import Limits, Request, RequestParser, Upgrade, UpgradeRequest
+from actionhero.protocols.http1_fields import Headers, read_fields, read_request_id
+from actionhero.protocols.http1_replies import CONTINUE, Heads, problem
+from actionhero.settings import WebSettings
+from actionhero.transports.http_answers import Answers, Peer
+from actionhero.transports.http_files import FileAnswer
+
+_CLOSE = b"Connection: close\r\n"
+_KEEP = b"Connection: keep-alive\r\n"
+_NEVER = float("inf")
+_LINGER = 2.0
+"""Seconds for a client to read an answer that it did not wait for with its request."""
+_log = logging.getLogger("actionhero.http")
+
+
+class Phase(Enum):
+    """What a connection is doing, and so what it means when it is due."""
+
+    OPENED = auto()  # nothing has come yet
+    HEAD = auto()  # a request has begun
+    BODY = auto()  # its body is awaited
+    RUNNING = auto()  # a request is being answered
+    IDLE = auto()  # all is answered
+    LINGERING = auto()  # refused; the client may still read why
+    CLOSING = auto()  # what is written is flushed
+    GONE = auto()
+
+
+class HttpState:
+    """What the connections of one server share. `now` is the loop's time at the last `tick`."""
+
+    def __init__(
+        self,
+        settings: WebSettings,
+        answers: Answers,
+        upgrades: Mapping[str, Upgrade],
+        heads: Heads,
+    ) -> None:
+        self.settings = settings
+        self.limits = Limits(
+            settings.target_bytes, settings.header_bytes, settings.headers, settings.body_bytes
+        )
+        self.answers = answers
+        self.upgrades = upgrades
+        self.heads = heads
+        self.loop = asyncio.get_running_loop()
+        self.connections: set[HttpConnection] = set()
+        self._handed_over = 0
+        self._is_empty = asyncio.Event()
+        self.is_draining = False
+        self.now = 0.0
+        limits = (
+            settings.header_timeout,
+            settings.body_timeout,
+            settings.idle_timeout,
+            settings.write_timeout,
+        )
+        self.turn = min(1.0, *(limit / 4 for limit in limits))
+
+    def due(self, seconds: float) -> float:
+        """When something that may take `seconds` from now on is due."""
+        return self.now + seconds + self.turn
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many connections as there may be."""
+        return len(self.connections) + self._handed_over >= self.settings.connections
+
+    def hand_over(self, connection: "HttpConnection") -> Callable[[], None]:
+        """Count a connection as one of another protocol until the returned function is called."""
+        self.forget(connection)
+        self._handed_over += 1
+        is_counted = True
+
+        def on_lost() -> None:
+            nonlocal is_counted
+            self._handed_over -= is_counted
+            is_counted = False
+
+        return on_lost
+
+    def forget(self, connection: "HttpConnection") -> None:
+        """A connection is gone."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self._is_empty.set()
+
+    async def wait_empty(self) -> None:
+        """Wait until no connection is left."""
+        while self.connections:
+            self._is_empty.clear()
+            await self._is_empty.wait()
+
+
+class HttpConnection(asyncio.Protocol):
+    """The protocol of one connection. `due` and `write_due` are times of the loop."""
+
+    __slots__ = (
+        "_drained",
+        "_is_closed",
+        "_is_paused",
+        "_is_starting",
+        "_is_writable",
+        "_parser",
+        "_peer",
+        "_phase",
+        "_queue",
+        "_state",
+        "_task",
+        "_transport",
+        "_unsent",
+        "due",
+        "write_due",
+    )
+
+    def __init__(self, state: HttpState) -> None:
+        self._state = state
+        self._parser = RequestParser(state.limits, state.upgrades)
+        self._transport: asyncio.Transport
+        self._peer: Peer = ("", 0)
+        self._queue: deque[Request] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._is_starting = False
+        self._phase = Phase.OPENED
+        self._is_closed = False
+        self._is_paused = False
+        self._is_writable = True
+        self._drained: asyncio.Future[None] | None = None
+        self._unsent = 0
+        self.due = self.write_due = _NEVER
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self._peer = (peer[0], peer[1])
+        state = self._state
+        is_full = state.is_full
+        state.connections.add(self)
+        self.due = state.due(state.settings.header_timeout)
+        if is_full:
+            self._refuse(OverloadedError("the server has as many connections as it may have"))
+            self._close()
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_closed:
+            return
+        queue = self._queue
+        queue.extend(self._parser.feed(data))
+        if self._task is None:
+            self._advance()
+        if queue:
+            self._bound_queue()
+
+    def eof_received(self) -> None:
+        """The client sends no more; the loop closes the connection after this."""
+        if self._is_closed:
+            return
+        if self._task is None and self._parser.is_partial:
+            self._refuse(HttpProtocolError("the request ended before it was complete"))
+        self._end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end()
+        if self._phase is not Phase.GONE:
+            self._leave()
+            self._state.forget(self)
+
+    def pause_writing(self) -> None:
+        self._is_writable = False
+        self._unsent = self._transport.get_write_buffer_size()
+        self.write_due = self._state.due(self._state.settings.write_timeout)
+
+    def resume_writing(self) -> None:
+        self._is_writable = True
+        self.write_due = _NEVER
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    # What the server calls.
+
+    def check(self, now: float) -> None:
+        """Act on what is due. A slow reader may go on as long as it reads at all."""
+        if self.write_due <= now:
+            unsent = self._transport.get_write_buffer_size()
+            if unsent >= self._unsent:
+                self._transport.abort()
+                return
+            self._unsent = unsent
+            self.write_due = self._state.due(self._state.settings.write_timeout)
+        if self.due <= now:
+            self._expire()
+
+    def drain(self) -> None:
+        """Close now if nothing was asked; a running request is answered first."""
+        if self._phase in {Phase.OPENED, Phase.IDLE}:
+            self._close()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._transport.abort()
+
+    # Requests, one after the other.
+
+    def _advance(self) -> None:
+        """Start the next request, if none runs; without one, wait for what must come next.
+
+        A loop and no recursion: a task that starts eagerly may be done when it is made.
+        """
+        queue = self._queue
+        while self._task is None and not self._is_closed:
+            if not queue:
+                self._await_more()
+                return
+            request = queue.popleft()
+            if request.upgrade is not None:
+                self._hand_over(request, request.upgrade)
+                return
+            self._phase = Phase.RUNNING
+            self.due = _NEVER
+            self._is_starting = True
+            task = _start(self._run(request), self._state.loop)
+            self._is_starting = False
+            if not task.done():
+                self._task = task
+
+    async def _run(self, request: Request) -> None:
+        """Answer one request. Cancelled when the client is gone."""
+        state = self._state
+        request_id = read_request_id(request.headers.get(b"x-request-id")) or new_id()
+        try:
+            answer = await state.answers.answer(request, self._peer, request_id)
+            keep = request.keep_alive and not state.is_draining
+            line = (_KEEP if request.is_old else b"") if keep else _CLOSE
+            is_head = request.method == "HEAD"
+            if isinstance(answer, FileAnswer):
+                await self._send(answer, request_id, line)
+            elif not self._is_closed:
+                self._transport.write(state.heads.write(answer, request_id, line, is_head=is_head))
+            if not self._is_writable:
+                await self._wait_writable()
+        except Exception:
+            _log.exception("a connection failed", extra={"request_id": request_id})
+            keep = False
+            self._transport.abort()
+        self._task = None
+        if not keep:
+            self._close()
+        elif not self._is_starting:
+            self._advance()
+
+    async def _send(self, answer: FileAnswer, request_id: str, line: bytes) -> None:
+        """Send a file piece by piece, as fast as the client takes it."""
+        transport = self._transport
+        try:
+            transport.write(self._state.heads.write(answer.start, request_id, line))
+            while not self._is_closed:
+                await self._wait_writable()
+                piece = await answer.rest.read()
+                if not piece:
+                    return
+                transport.write(piece)
+        finally:
+            answer.rest.close()
+
+    async def _wait_writable(self) -> None:
+        while not self._is_writable:
+            self._drained = self._state.loop.create_future()
+            await self._drained
+
+    def _await_more(self) -> None:
+        """Nothing runs and nothing waits: set what must come next, and until when."""
+        parser = self._parser
+        settings = self._state.settings
+        if parser.error is not None:
+            self._refuse(parser.error)
+        elif not parser.is_partial:
+            self._phase = Phase.IDLE
+            self.due = self._state.due(settings.idle_timeout)
+        elif parser.has_head:
+            if self._phase is not Phase.BODY:
+                self._phase = Phase.BODY
+                self.due = self._state.due(settings.body_timeout)
+            if parser.awaits_continue:
+                parser.awaits_continue = False
+                self._transport.write(CONTINUE)
+        elif self._phase is not Phase.HEAD:
+            if self._phase is not Phase.OPENED:  # the time for the first head began with that
+                self.due = self._state.due(settings.header_timeout)
+            self._phase = Phase.HEAD
+        if self._is_paused:
+            self._is_paused = False
+            self._transport.resume_reading()
+
+    def _bound_queue(self) -> None:
+        """Read no more while much waits: many requests, a body, or another protocol."""
+        last = self._queue[-1]
+        if not self._is_paused and (
+            len(self._queue) >= self._state.settings.pipelined
+            or last.body is not None
+            or last.upgrade is not None
+        ):
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def _hand_over(self, request: Request, head: bytes) -> None:
+        """Let another protocol have the connection."""
+        state = self._state
+        path, _, query = request.target.partition("?")
+        on_lost = state.hand_over(self)
+        try:
+            if state.is_draining:
+                raise DrainingError("the server is shutting down")
+            if self._is_paused:
+                self._transport.resume_reading()
+            asked = UpgradeRequest(
+                transport=self._transport,
+                path=path,
+                words=read_fields(query) if query else {},
+                headers=Headers(request.headers),
+                head=head,
+                peer=self._peer,
+                request_id=read_request_id(request.headers.get(b"x-request-id")) or new_id(),
+                on_lost=on_lost,
+            )
+            state.upgrades[path](asked)
+        except Exception as exc:
+            on_lost()
+            state.connections.add(self)
+            self._refuse(_shown(exc))
+        else:
+            self._leave()
+
+    # The end.
+
+    def _expire(self) -> None:
+        if self._phase in {Phase.HEAD, Phase.BODY}:
+            self._refuse(RequestTimeoutError("the request did not arrive in time"))
+        elif self._phase is Phase.CLOSING:
+            self._transport.abort()
+        else:
+            self._close()
+
+    def _refuse(self, error: ActionHeroError) -> None:
+        """Answer with an error and take no more requests."""
+        request_id = new_id()
+        answer = problem(error, request_id)
+        self._transport.write(self._state.heads.write(answer, request_id, _CLOSE))
+        self._end()
+        self._phase = Phase.LINGERING
+        self.due = self._state.due(_LINGER)
+        if self._is_paused:
+            self._is_paused = False
+            self._transport.resume_reading()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def _close(self) -> None:
+        """Close once everything is written."""
+        self._end()
+        self._phase = Phase.CLOSING
+        self.due = self._state.due(self._state.settings.write_timeout)
+        self._transport.close()
+
+    def _end(self) -> None:
+        """Take nothing more in; what still runs has nobody to answer to."""
+        self._is_closed = True
+        self._queue.clear()
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def _leave(self) -> None:
+        """Hold nothing more; the connection is gone, or another's."""
+        self._is_closed = True
+        self._phase = Phase.GONE
+        self.due = self.write_due = _NEVER
+        self._parser.close()
+
+
+if sys.version_info >= (3, 12):
+
+    def _start(
+        run: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
+    ) -> asyncio.Task[None]:
+        """A task that has already run up to where it must wait."""
+        return asyncio.Task(run, loop=loop, name="http", eager_start=True)
+else:
+
+    def _start(
+        run: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
+    ) -> asyncio.Task[None]:
+        """A task; its name is given because making one up costs time."""
+        return asyncio.Task(run, loop=loop, name="http")
+
+
+def _shown(exc: Exception) -> ActionHeroError:
+    if not isinstance(exc, ActionHeroError):
+        _log.error("an upgrade failed", exc_info=exc)
+    return public_error(exc)

@@ -39,7 +39,7 @@ class QueueKeys:
     | `failed` | zset | dead letters by the time they failed (ms) |
     | `attempts` | hash | id → attempts, lapses, last error; only of ids that had any |
     | `servers` | zset | server incarnations by the end of their lease (ms) |
-    | `absent` | zset | servers whose lease ran out, with copies left, by the end of the grace (ms) |
+    | `absent` | zset | gone servers with copies left, by the end of their grace (ms) |
     | `schedule` | zset | periodic types by their next occurrence (ms) |
     | `periodic` | hash | periodic type → interval and record to fire |
     | `occurrence` | hash | periodic type → id of the occurrence that is under way or failed last |

@@ -1,0 +1,171 @@
+-- The duties of every server, each bounded: promote what is due, take back what dead servers held,
+-- fire periodic types, fan out.
+
+local m = moves()
+local BOUND = 100
+
+local function newest_first(records)
+  return function(one, other)
+    return string.sub(records[one], 5, 17) .. one > string.sub(records[other], 5, 17) .. other
+  end
+end
+
+-- One copy for each live server, and an account of them. With no live server, it stays due.
+local function fan_out(parent, record)
+  local servers = call('ZRANGEBYSCORE', SERVERS, '(' .. now, '+inf')
+  if #servers == 0 then
+    call('ZADD', DELAYED, now, parent)
+    return
+  end
+  local kind = m.kind_of(record) == 'b' and 'd' or 'c'
+  local copy = string.sub(record, 1, 2) .. kind .. string.sub(record, 4)
+  for _, server in ipairs(servers) do
+    local id = parent .. '@' .. server
+    call('HSET', DATA, id, copy)
+    call('RPUSH', LOCAL .. server, id)
+    wake(WAKES .. server)
+  end
+  call('HSET', BROADCAST, parent, #servers .. ' 0 0 0')
+end
+
+local function promote()
+  local ids = call('ZRANGEBYSCORE', DELAYED, '-inf', now, 'LIMIT', 0, BOUND)
+  if #ids == 0 then
+    return
+  end
+  call('ZREM', DELAYED, unpack(ids))
+  local records = call('HMGET', DATA, unpack(ids))
+  for i, id in ipairs(ids) do
+    local record = records[i]
+    if not record then
+      notes[#notes + 1] = 'missing ' .. id
+    elseif string.find(record, '^..[ab]') then
+      fan_out(id, record)
+    elseif m.is_copy(record) then
+      m.push_local('RPUSH', string.match(id, '@([^@]*)$'), id)
+    else
+      call('RPUSH', m.list_of(record), id)
+    end
+  end
+end
+
+-- Takes back what a server held whose lease ran out; when nothing is left, forgets the server.
+local function reap(dead, max_lapses)
+  local held = PROCESSING .. dead
+  local ids, records = {}, {}
+  local entries = call('HSCAN', held, '0', 'COUNT', BOUND)[2]
+  for i = 1, #entries, 2 do
+    local id = entries[i]
+    if id ~= '' then
+      call('HDEL', held, id)
+      local record = call('HGET', DATA, id)
+      if record then
+        records[id], ids[#ids + 1] = record, id
+      end
+    end
+  end
+  table.sort(ids, newest_first(records))
+  for _, id in ipairs(ids) do
+    local lapses = m.count_trouble(id, 0, 1)
+    if lapses < max_lapses then
+      notes[#notes + 1] = 'lapsed ' .. id .. ' ' .. dead
+      m.put_back(id, records[id], dead)
+    else
+      notes[#notes + 1] = 'poisoned ' .. id .. ' ' .. dead
+      m.count_trouble(id, 0, 0, '{"type":"Lapsed","message":"' .. lapses
+        .. ' servers in turn stopped answering while they had it"}')
+      m.bury(id, records[id])
+    end
+  end
+  if call('HLEN', held) <= 1 then
+    call('DEL', held, TYPES .. dead, WAKES .. dead)
+    call('ZREM', SERVERS, dead)
+    m.leave_local(dead)
+    notes[#notes + 1] = 'reaped ' .. dead
+  end
+end
+
+-- Gives up the copies of a server that did not come back within its grace.
+local function give_up(absent)
+  local ids = call('LPOP', LOCAL .. absent, BOUND) or {}
+  for _, id in ipairs(ids) do
+    local record = call('HGET', DATA, id)
+    m.forget(id)
+    if record then
+      m.conclude(id, record, m.GONE)
+    end
+  end
+  if #ids < BOUND then
+    call('ZREM', ABSENT, absent)
+  end
+end
+
+local function is_defined(name)
+  for _, server in ipairs(call('ZRANGE', SERVERS, 0, -1)) do
+    if call('SISMEMBER', TYPES .. server, name) == 1 then
+      return true
+    end
+  end
+end
+
+-- Fires one due type. That it is still in the schedule at `expected` is the compare of the
+-- compare-and-set: whoever comes second does not find it.
+local function fire(server, name, expected)
+  if call('SISMEMBER', TYPES .. server, name) == 0 then
+    if not is_defined(name) then
+      call('ZREM', SCHEDULE, name)
+      call('HDEL', PERIODIC, name)
+      notes[#notes + 1] = 'removed ' .. name
+    end
+    return
+  end
+  call('ZREM', SCHEDULE, name)
+  local template = string.match(call('HGET', PERIODIC, name) or '', '^%d+ (.*)$')
+  if not template then
+    return
+  end
+  local id, stamp = name .. '#' .. expected, string.format('%.0f', now)
+  local record = string.sub(template, 1, 4) .. stamp .. string.sub(template, 5)
+  call('HSET', DATA, id, record)
+  call('HSET', OCCURRENCE, name, id)
+  if m.kind_of(record) == 'b' then
+    fan_out(id, record)
+  else
+    call('RPUSH', m.list_of(record), id)
+  end
+end
+
+local function fire_due(server)
+  local due = call('ZRANGEBYSCORE', SCHEDULE, '-inf', now, 'WITHSCORES', 'LIMIT', 0, BOUND)
+  for i = 1, #due, 2 do
+    fire(server, due[i], due[i + 1])
+  end
+end
+
+local function do_duties(server, max_lapses)
+  local dead = call('ZRANGEBYSCORE', SERVERS, '-inf', now, 'LIMIT', 0, 1)[1]
+  if dead then
+    reap(dead, max_lapses)
+  end
+  local absent = call('ZRANGEBYSCORE', ABSENT, '-inf', now, 'LIMIT', 0, 1)[1]
+  if absent then
+    give_up(absent)
+  end
+  promote()
+  fire_due(server)
+end
+
+-- Milliseconds until something comes due by itself, -1 if nothing will.
+local function until_next()
+  local soonest
+  for _, set in ipairs({DELAYED, SCHEDULE, SERVERS, ABSENT}) do
+    local from = set == SCHEDULE and '(' .. now or '-inf'
+    local found = call('ZRANGEBYSCORE', set, from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+    if found and (not soonest or tonumber(found) < soonest) then
+      soonest = tonumber(found)
+    end
+  end
+  return soonest and math.max(0, soonest - now) or -1
+end
+
+return {do_duties = do_duties, until_next = until_next}

@@ -1,0 +1,156 @@
+-- How tasks move: back to their queue, to the dead letters, out of their account.
+local BANDS = {h = HIGH, n = NORMAL, l = LOW}
+local GRACE = 30000
+local DONE, FAILURES, GONE = 2, 3, 4
+
+local function kind_of(record)
+  return string.sub(record, 3, 3)
+end
+
+local function is_copy(record)
+  return string.find(record, '^..[cd]') ~= nil
+end
+
+local function list_of(record)
+  return BANDS[string.sub(record, 2, 2)]
+end
+
+-- Adds to what went wrong with a task; returns its lapses.
+local function count_trouble(id, attempts, lapses, problem)
+  local text = call('HGET', ATTEMPTS, id)
+  local raised, lapsed, error = 0, 0, ''
+  if text then
+    raised, lapsed, error = string.match(text, '^(%d+) (%d+) (.*)$')
+  end
+  raised, lapsed = raised + attempts, lapsed + lapses
+  call('HSET', ATTEMPTS, id, raised .. ' ' .. lapsed .. ' ' .. (problem or error))
+  return lapsed
+end
+
+local function is_live(server)
+  local lease = call('ZSCORE', SERVERS, server)
+  return lease and tonumber(lease) > now
+end
+
+-- The live server that takes what is meant for `server`: itself, or one that bears its name.
+local function heir_of(server)
+  if is_live(server) then
+    return server
+  end
+  local name = string.match(server, '^(.*):')
+  for _, other in ipairs(call('ZRANGEBYSCORE', SERVERS, '(' .. now, '+inf')) do
+    if other ~= server and string.match(other, '^(.*):') == name then
+      return other
+    end
+  end
+end
+
+-- Gives a copy to its server. If that is gone, the copy waits for the heir until the grace ends.
+local function push_local(push, server, id)
+  local heir = heir_of(server)
+  call(push, LOCAL .. (heir or server), id)
+  if heir then
+    wake(WAKES .. heir)
+  elseif not call('ZSCORE', SERVERS, server) then
+    call('ZADD', ABSENT, 'NX', now + GRACE, server)
+  end
+end
+
+-- What a server that leaves had for itself goes to its heir, or waits for one.
+local function leave_local(server)
+  if call('EXISTS', LOCAL .. server) == 0 then
+    return
+  end
+  local heir = heir_of(server)
+  if not heir then
+    call('ZADD', ABSENT, now + GRACE, server)
+    return
+  end
+  while call('LMOVE', LOCAL .. server, LOCAL .. heir, 'LEFT', 'RIGHT') do end
+  wake(WAKES .. heir)
+end
+
+-- Back to the head of its queue.
+local function put_back(id, record, server)
+  if is_copy(record) then
+    push_local('LPUSH', server, id)
+  else
+    call('LPUSH', list_of(record), id)
+  end
+end
+
+-- Plans the next occurrence, counted from now, if this was the one under way.
+local function plan_next(id)
+  local name = string.match(id, '^(.*)#')
+  if call('HGET', OCCURRENCE, name) ~= id then
+    return
+  end
+  call('HDEL', OCCURRENCE, name)
+  local every = string.match(call('HGET', PERIODIC, name) or '', '^%d+')
+  if every then
+    call('ZADD', SCHEDULE, now + every, name)
+  end
+end
+
+-- Books one copy in the account of its parent; the last one completes the parent.
+local function book(parent, column, by)
+  local text = call('HGET', BROADCAST, parent)
+  if not text then
+    return
+  end
+  local counts = {}
+  for count in string.gmatch(text, '%d+') do
+    counts[#counts + 1] = tonumber(count)
+  end
+  counts[column] = counts[column] + by
+  text = table.concat(counts, ' ')
+  if counts[DONE] + counts[FAILURES] + counts[GONE] < counts[1] then
+    call('HSET', BROADCAST, parent, text)
+    return
+  end
+  local record = call('HGET', DATA, parent)
+  call('HDEL', BROADCAST, parent)
+  call('HDEL', DATA, parent)
+  notes[#notes + 1] = 'fanout ' .. parent .. ' ' .. text
+  if record and kind_of(record) == 'b' then
+    plan_next(parent)
+  end
+end
+
+-- A task has come to its end: who waits for that goes on.
+local function conclude(id, record, column)
+  if kind_of(record) == 'p' then
+    plan_next(id)
+  elseif is_copy(record) then
+    book(string.match(id, '^(.*)@'), column, 1)
+  end
+end
+
+local function forget(id)
+  call('HDEL', DATA, id)
+  call('HDEL', ATTEMPTS, id)
+end
+
+-- Into the dead letters. Of a periodic type only the newest one is kept (on each server's name):
+-- one that fails every second must not fill the store.
+local function bury(id, record)
+  local kind = kind_of(record)
+  call('ZADD', FAILED, now, id)
+  if kind == 'p' or kind == 'd' then
+    local name, place = string.match(id, '^(.*)#%d+(.*)$')
+    local grave = '!' .. name .. string.gsub(place, ':[^:]*$', '')
+    local older = call('HGET', OCCURRENCE, grave)
+    if older and older ~= id and call('ZREM', FAILED, older) == 1 then
+      forget(older)
+    end
+    call('HSET', OCCURRENCE, grave, id)
+  end
+  conclude(id, record, FAILURES)
+end
+
+return {
+  DONE = DONE, FAILURES = FAILURES, GONE = GONE,
+  kind_of = kind_of, is_copy = is_copy, list_of = list_of, is_live = is_live, heir_of = heir_of,
+  count_trouble = count_trouble, push_local = push_local, leave_local = leave_local,
+  put_back = put_back, book = book, conclude = conclude, forget = forget, bury = bury,
+}

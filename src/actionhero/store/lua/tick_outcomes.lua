@@ -1,0 +1,26 @@
+-- Settles what is more than "done, and nothing else to do about it". Returns refused for a token
+-- that does not stand.
+local m = moves()
+
+return function(server, held, what, id, token, amount, text)
+  if call('HGET', held, id) ~= token then
+    return 'refused'
+  end
+  call('HDEL', held, id)
+  local record = call('HGET', DATA, id)
+  if not record then
+    return
+  end
+  if what == 'd' then
+    m.forget(id)
+    m.conclude(id, record, m.DONE)
+  elseif what == 'r' then
+    call('ZADD', DELAYED, now + amount, id)
+    m.count_trouble(id, 1, 0, text)
+  elseif what == 'b' then
+    m.put_back(id, record, server)
+  else
+    m.count_trouble(id, what == 'f' and 1 or 0, 0, text)
+    m.bury(id, record)
+  end
+end

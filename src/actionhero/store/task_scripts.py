@@ -1,0 +1,230 @@
+"""The task scripts as typed functions: one object for each queue (or shard).
+
+Rules
+- A script's text is `tasks.lua` (the keys and the time), the parts it uses, each as a function that
+  is called only where it is needed, and its own file.
+- Times and durations are integer milliseconds of the store's clock.
+- What the scripts return is bytes; it becomes text here, except records and troubles.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from types import MappingProxyType
+from typing import NamedTuple
+
+from actionhero.store.client import StoreClient
+from actionhero.store.keys import QueueKeys
+from actionhero.store.link import Arg, Command
+from actionhero.store.scripts import Script
+
+_PARTS = {
+    "moves": "tasks_moves",
+    "duties": "tasks_duties",
+    "places": "tasks_places",
+    "outcomes": "tick_outcomes",
+    "replay": "tick_replay",
+}
+_USES = {
+    "tick": ("moves", "duties", "outcomes", "replay"),
+    "enqueue": (),
+    "register": ("moves",),
+    "renew": (),
+    "leave": ("moves",),
+    "reconcile": ("moves",),
+    "cancel": ("moves", "places"),
+    "retry": ("moves", "places"),
+    "show": ("moves", "places"),
+    "page": (),
+    "counts": (),
+}
+
+
+class Occurring(NamedTuple):
+    """A periodic type as a server registers it: `every` in ms, and the record it fires."""
+
+    name: str
+    every: int
+    record: bytes
+
+
+class Later(NamedTuple):
+    """A task that is due in (or at) `milliseconds`."""
+
+    id: str
+    record: bytes
+    how: str
+    milliseconds: int
+
+
+class Arrivals:
+    """Tasks on their way into one queue: by band those that are ready, and those for later."""
+
+    __slots__ = ("_ready", "count", "later")
+
+    def __init__(self) -> None:
+        self._ready: dict[str, tuple[list[str], list[bytes]]] = {
+            band: ([], []) for band in ("h", "n", "l")
+        }
+        self.later: list[Later] = []
+        self.count = 0
+
+    def add_ready(self, band: str, id: str, record: bytes) -> None:
+        """A task that may start at once."""
+        ids, records = self._ready[band]
+        ids.append(id)
+        records.append(record)
+        self.count += 1
+
+    def add_later(self, later: Later) -> None:
+        """A task that comes due; in 0 ms is at the next tick."""
+        self.later.append(later)
+        self.count += 1
+
+    def args(self) -> list[Arg]:
+        """The arguments of the script."""
+        args: list[Arg] = [len(ids) for ids, _ in self._ready.values()]
+        args.append(len(self.later))
+        for ids, records in self._ready.values():
+            args += ids
+            args += records
+        for one in self.later:
+            args += one
+        return args
+
+
+class TickReply(NamedTuple):
+    """What a tick answers. `wait` is ms until something comes due, -1 if nothing will by itself."""
+
+    status: str
+    wait: int = -1
+    held: int = 0
+    ids: Sequence[bytes] = ()
+    records: Sequence[bytes] = ()
+    troubles: Sequence[bytes | None] = ()
+    refused: Sequence[bytes] = ()
+    notes: Sequence[bytes] = ()
+
+
+class Shown(NamedTuple):
+    """One task as the store has it. `place`: when it is due or failed (ms), who has it, or its
+    account, as `state` has it."""
+
+    id: str
+    state: str
+    place: str
+    record: bytes
+    troubles: bytes
+
+
+class Counts(NamedTuple):
+    """How many there are of each."""
+
+    pending: int
+    local: int
+    delayed: int
+    processing: int
+    failed: int
+    broadcast: int
+    servers: int
+    periodic: int
+
+
+def load_scripts(prelude: str | None = None) -> Mapping[str, Script]:
+    """All task scripts. `prelude` stands in for `tasks.lua`: tests give one with another clock."""
+    first = _read("tasks") if prelude is None else prelude
+    return MappingProxyType({name: Script(f"task {name}", _compose(first, name)) for name in _USES})
+
+
+def _compose(prelude: str, name: str) -> str:
+    parts = (f"local function {part}()\n{_read(_PARTS[part])}end\n" for part in _USES[name])
+    return "".join((prelude, *parts, _read(name)))
+
+
+def _read(name: str) -> str:
+    return files("actionhero.store").joinpath("lua", f"{name}.lua").read_text("utf-8")
+
+
+SCRIPTS = load_scripts()
+
+
+class QueueScripts:
+    """The scripts of one queue. All raise what `StoreClient.execute` raises."""
+
+    __slots__ = ("_client", "_keys", "_scripts", "keys")
+
+    def __init__(
+        self, client: StoreClient, keys: QueueKeys, scripts: Mapping[str, Script] = SCRIPTS
+    ) -> None:
+        self.keys = keys
+        self._client = client
+        self._keys = keys.for_scripts
+        self._scripts = scripts
+
+    async def enqueue(self, arrivals: Arrivals) -> set[bytes]:
+        """Add tasks. Returns the ids that existed already: those tasks are left as they are."""
+        existing = await self._scripts["enqueue"](self._client, self._keys, arrivals.args())
+        return set(existing)
+
+    async def tick(self, args: Sequence[Arg]) -> TickReply:
+        """One turn of a worker; see `lua/tick.lua` for the arguments."""
+        reply = await self._scripts["tick"](self._client, self._keys, args)
+        return TickReply(reply[0].decode(), *reply[1:])
+
+    async def register(self, server: str, lease: int, types: Sequence[Occurring]) -> None:
+        """Begin to work the queue under a lease; plan the periodic types."""
+        args: list[Arg] = [server, lease]
+        for one in types:
+            args += one
+        await self._scripts["register"](self._client, self._keys, args)
+
+    async def renew(self, server: str, lease: int) -> bool:
+        """Keep the lease; False if it was lost."""
+        return bool(await self._scripts["renew"](self._client, self._keys, (server, lease)))
+
+    def renew_command(self, server: str, lease: int) -> tuple[Command, Command]:
+        """`renew` as two commands for another connection: by hash, and with the whole text."""
+        script, args = self._scripts["renew"], (server, lease)
+        whole: Command = ("EVAL", script.source, len(self._keys), *self._keys, *args)
+        return script.command(self._keys, args), whole
+
+    async def leave(self, server: str) -> int:
+        """Stop working the queue. Returns how many tasks the server still holds; if any, they wait
+        for the end of its lease."""
+        return int(await self._scripts["leave"](self._client, self._keys, (server,)))
+
+    async def reconcile(self, server: str, tokens: Mapping[str, str]) -> list[str]:
+        """Give back what the store says the server holds and `tokens` (by id) does not have.
+        Returns the ids of `tokens` that the server does not hold (any more)."""
+        args = [server, *(part for pair in tokens.items() for part in pair)]
+        lost = await self._scripts["reconcile"](self._client, self._keys, args)
+        return [id.decode() for id in lost]
+
+    async def cancel(self, id: str) -> str:
+        """`cancelled`, or the state that prevents it, or `unknown`."""
+        return str((await self._scripts["cancel"](self._client, self._keys, (id,))).decode())
+
+    async def retry(self, id: str) -> str:
+        """`retried`, or why not: `unknown`, `absent`, or the state it is in."""
+        return str((await self._scripts["retry"](self._client, self._keys, (id,))).decode())
+
+    async def show(self, id: str) -> Shown | None:
+        """One task."""
+        found = await self._scripts["show"](self._client, self._keys, (id,))
+        if not found:
+            return None
+        state, place, record, troubles = found
+        return Shown(id, state.decode(), place.decode(), record, troubles)
+
+    async def page(self, state: str, cursor: int, count: int) -> tuple[int, list[Shown]]:
+        """Up to `count` tasks of one state, and the cursor of the next page (0 at the end)."""
+        reply = await self._scripts["page"](self._client, self._keys, (state, cursor, count))
+        rows = zip(*reply[1:], strict=True)
+        return int(reply[0]), [
+            Shown(id.decode(), state, place.decode(), record, troubles or b"")
+            for id, place, record, troubles in rows
+            if record is not None
+        ]
+
+    async def counts(self) -> Counts:
+        """How many tasks there are in each state."""
+        return Counts(*await self._scripts["counts"](self._client, self._keys))

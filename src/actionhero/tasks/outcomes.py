@@ -1,0 +1,56 @@
+"""How a run of a task ends: values, matched once, by the lane that settles them."""
+
+import traceback
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+
+from actionhero.codec import encode_json
+
+_MESSAGE = 2_000
+_TRACEBACK = 8_000
+"""Characters kept of an error. A dead letter is for people, and there may be many."""
+
+
+class Done(Struct, frozen=True):
+    """It returned."""
+
+
+class Retrying(Struct, frozen=True):
+    """It raised, and runs again in `delay` seconds."""
+
+    delay: float
+    error: bytes
+
+
+class Failed(Struct, frozen=True):
+    """It raised, and is not retried: a dead letter."""
+
+    error: bytes
+
+
+class Parked(Struct, frozen=True):
+    """It could not even be tried: a dead letter that counts no attempt."""
+
+    reason: bytes
+
+
+class GivenBack(Struct, frozen=True):
+    """It did not run, or was interrupted by our own leaving; it is for somebody else."""
+
+
+Outcome: TypeAlias = Done | Retrying | Failed | Parked | GivenBack
+
+DONE: Final = Done()
+GIVEN_BACK: Final = GivenBack()
+
+
+def describe_error(error: BaseException) -> bytes:
+    """An error as a dead letter keeps it: JSON with `type`, `message` and `traceback`."""
+    return encode_json(
+        {
+            "type": type(error).__name__,
+            "message": str(error)[:_MESSAGE],
+            "traceback": "".join(traceback.format_exception(error))[-_TRACEBACK:],
+        }
+    )

@@ -1,0 +1,278 @@
+"""What a task is: a decorated function (a type), and objects of it.
+
+Calling a type makes a `Task` and checks its parameters there and then; nothing runs or is stored by
+that alone. A type meets its queues late: `Tasks` connects it when its app is up.
+"""
+
+import asyncio
+import datetime
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any, Protocol, TypedDict
+
+import msgspec
+from msgspec import Struct
+
+from actionhero.clock import Duration, parse_duration
+from actionhero.codec import Inputs, compile_inputs, place_of
+from actionhero.errors import DefinitionError, NotConnectedError
+from actionhero.store.keys import check_queue_name
+from actionhero.tasks.ids import check_id, new_id
+from actionhero.tasks.record import BANDS, NO_TROUBLES, Priority, Scope, Troubles, record_head
+from actionhero.tasks.retry import RetryPolicy
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
+DEFAULT_QUEUE = "default"
+
+
+class TaskOptions(TypedDict, total=False):
+    """`name` (default: the function's) · `queue` · `retries` after the first attempt, after
+    `backoff` (doubling, at most `max_backoff`) · `every`: periodic, counted from completion ·
+    `scope` "all": once on every live server · `timeout` of one attempt · `priority`."""
+
+    name: str
+    queue: str
+    retries: int
+    backoff: Duration
+    max_backoff: Duration
+    every: Duration
+    scope: Scope
+    timeout: Duration
+    priority: Priority
+
+
+class TaskService(Protocol):
+    """What a type needs of its queues; `actionhero.tasks.queue.Tasks` is it."""
+
+    async def enqueue(
+        self, task: "Task", *, delay: Duration | None = None, at: datetime.datetime | None = None
+    ) -> "Task": ...
+    async def state(self, task: "Task") -> str: ...
+    async def cancel(self, task: "Task") -> bool: ...
+    def provides(self, kind: Any) -> bool | None: ...
+    def provide(self, kind: Any) -> Any: ...
+
+
+class TaskDefinition:
+    """One type of task. Calling it makes a `Task`. Durations are in seconds."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        retries: int = 0,
+        backoff: Duration = 1.0,
+        max_backoff: Duration = 3600.0,
+        every: Duration | None = None,
+        scope: Scope = "any",
+        timeout: Duration | None = None,
+        priority: Priority = "normal",
+    ) -> None:
+        self.function = function
+        self.place = place_of(function)
+        self.name = str(name or getattr(function, "__name__", ""))
+        self.description = inspect.getdoc(function) or ""
+        self.queue = check_queue_name(queue)
+        self.retry = RetryPolicy(
+            retries, self._seconds("backoff", backoff), self._seconds("max_backoff", max_backoff)
+        )
+        self.every = None if every is None else self._seconds("every", every)
+        self.scope: Scope = scope
+        self.timeout = None if timeout is None else self._seconds("timeout", timeout)
+        self.priority: Priority = priority
+        self.is_async = inspect.iscoroutinefunction(function)
+        self.service: TaskService | None = None
+        self._check()
+        self.head = record_head(self.name, priority, scope, is_periodic=every is not None)
+        self._inputs: Inputs | None = None
+        self._check_inputs()
+
+    @property
+    def retries(self) -> int:
+        """How many attempts follow the first one if it raises."""
+        return self.retry.retries
+
+    @property
+    def inputs(self) -> Inputs:
+        """The parameters. Raises `DefinitionError`."""
+        if self._inputs is None:
+            self._inputs = compile_inputs(self.function, self._is_injected)
+        return self._inputs
+
+    def __call__(self, *args: Any, **kwargs: Any) -> "Task":
+        """A task with these parameters. Raises `InvalidInputError` with all that do not fit."""
+        return Task(self, self.inputs.bind(args, kwargs))
+
+    def connect(self, service: TaskService | None) -> None:
+        """Meet the queues (or leave them). What is injected may be another set of types now."""
+        self.service = service
+        self._inputs = None
+
+    @property
+    def connected_service(self) -> TaskService:
+        """The queues. Raises `NotConnectedError`."""
+        if self.service is None:
+            raise NotConnectedError(
+                f"task {self.name!r} needs its queue, but its app is neither running nor "
+                "connected; use `async with app.connected():`"
+            )
+        return self.service
+
+    def __repr__(self) -> str:
+        return f"<TaskDefinition {self.name}>"
+
+    def _is_injected(self, kind: Any) -> bool:
+        if kind is Task:
+            return True
+        told = self.service.provides(kind) if self.service else None
+        return _is_unreadable(kind) if told is None else told
+
+    def _seconds(self, option: str, value: Duration) -> float:
+        try:
+            return parse_duration(value)
+        except ValueError as exc:
+            raise DefinitionError(f"{self.place}: {option}: {exc}") from exc
+
+    def _check(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise DefinitionError(
+                f"{self.place}: {self.name!r} is no task name; use letters, digits and _ . : -"
+            )
+        if self.scope not in ("any", "all"):
+            raise DefinitionError(f"{self.place}: scope must be 'any' or 'all', not {self.scope!r}")
+        if self.priority not in BANDS:
+            raise DefinitionError(
+                f"{self.place}: priority must be one of {', '.join(BANDS)}, not {self.priority!r}"
+            )
+        if self.retries < 0:
+            raise DefinitionError(f"{self.place}: retries must be 0 or more, not {self.retries}")
+        for option, seconds in (("every", self.every), ("timeout", self.timeout)):
+            if seconds is not None and seconds < 0.001:
+                raise DefinitionError(f"{self.place}: {option} must be at least 1ms")
+        if inspect.isasyncgenfunction(self.function) or inspect.isgeneratorfunction(self.function):
+            raise DefinitionError(f"{self.place}: a task cannot be a generator")
+
+    def _check_inputs(self) -> None:
+        required = [name for name, field in self.inputs.fields.items() if field.required]
+        if self.every is not None and required:
+            raise DefinitionError(
+                f"{self.place}: a periodic task runs without parameters; "
+                f"give {', '.join(required)} a default"
+            )
+
+
+class Task:
+    """One task: a type with its parameters and an id of its own.
+
+    In a task function, a parameter of this type is handed the running task: then `attempts` is
+    how often it raised before, and `lapses` how often its server died under it.
+    """
+
+    __slots__ = ("_id", "_values", "definition", "parent", "troubles")
+
+    def __init__(
+        self,
+        definition: TaskDefinition,
+        values: Struct,
+        id: str | None = None,
+        troubles: Troubles = NO_TROUBLES,
+        parent: str | None = None,
+    ) -> None:
+        self.definition = definition
+        self.troubles = troubles
+        self.parent = parent
+        self._values = values
+        self._id = id
+
+    @property
+    def id(self) -> str:
+        """Its id, made up when it is first asked for."""
+        if self._id is None:
+            self._id = new_id()
+        return self._id
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    @property
+    def queue(self) -> str:
+        return self.definition.queue
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Its parameters, by name."""
+        return msgspec.structs.asdict(self._values)
+
+    @property
+    def attempts(self) -> int:
+        return self.troubles.attempts
+
+    @property
+    def lapses(self) -> int:
+        return self.troubles.lapses
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it is one server's copy of a task with `scope="all"`; `parent` is that task."""
+        return self.parent is not None
+
+    def encoded_params(self) -> bytes:
+        """Its parameters as JSON. Raises `TypeError` for a value that has no JSON."""
+        return self.definition.inputs.encode(self._values)
+
+    async def enqueue(
+        self,
+        *,
+        delay: Duration | None = None,
+        at: datetime.datetime | None = None,
+        id: str | None = None,
+    ) -> "Task":
+        """Put it into its queue: now, after `delay`, or at a time (which needs a zone).
+
+        With an `id` of your own, enqueueing the same again while it is queued, running or failed
+        changes nothing. Raises `StoreError`; with `maybe_done` it may have been stored, and
+        enqueueing this same object again is safe. Raises `NotConnectedError`, and `ValueError` for
+        a delay or time that is none.
+        """
+        if id is not None:
+            self._id = check_id(id)
+        return await self.definition.connected_service.enqueue(self, delay=delay, at=at)
+
+    def duplicate(self) -> "Task":
+        """A task of the same type with the same parameters, and another id."""
+        return Task(self.definition, self._values)
+
+    async def run(self) -> Any:
+        """Run it here and now, past any queue, and return what its function returns or raises."""
+        arguments = self.definition.inputs.arguments(self._values)
+        for name, kind in self.definition.inputs.injected.items():
+            arguments[name] = (
+                self if kind is Task else self.definition.connected_service.provide(kind)
+            )
+        if self.definition.is_async:
+            return await self.definition.function(**arguments)
+        return await asyncio.to_thread(self.definition.function, **arguments)
+
+    async def state(self) -> str:
+        """`delayed`, `pending`, `local`, `processing`, `retrying`, `failed`; or `unknown`: a task
+        that completed leaves nothing behind."""
+        return await self.definition.connected_service.state(self)
+
+    async def cancel(self) -> bool:
+        """Take it out of its queue. False if it runs already, or is no longer there."""
+        return await self.definition.connected_service.cancel(self)
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name} {self._id or '(no id yet)'}>"
+
+
+def _is_unreadable(kind: Any) -> bool:
+    """Whether no input can be of this type, so that it must be one that is handed in."""
+    try:
+        return isinstance(msgspec.inspect.type_info(kind), msgspec.inspect.CustomType)
+    except TypeError:
+        return False

@@ -5,9 +5,7 @@ text such as "500ms", "30s", "10m", "1h30m", "2d". Times in the store are intege
 """
 
 import re
-import time
 from datetime import datetime, timedelta
-from typing import Protocol
 
 Duration = float | int | str | timedelta
 """What users may write where a duration is asked for."""
@@ -61,22 +59,3 @@ def milliseconds(moment: datetime) -> int:
     if moment.tzinfo is None:
         raise ValueError(f"{moment!r} has no time zone; use datetime.now(tz) or .astimezone()")
     return round(moment.timestamp() * 1000)
-
-
-class Clock(Protocol):
-    """Where the framework reads time from; `actionhero.testing.FakeClock` stands in for tests."""
-
-    def monotonic(self) -> float:
-        """Seconds that only grow, for measuring durations."""
-        ...
-
-    def now(self) -> float:
-        """Seconds since the epoch."""
-        ...
-
-
-class SystemClock:
-    """The machine's own clocks."""
-
-    monotonic = staticmethod(time.monotonic)
-    now = staticmethod(time.time)

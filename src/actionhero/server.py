@@ -17,6 +17,7 @@ from actionhero.actions.documentation import describe
 from actionhero.app import App
 from actionhero.services import Services
 from actionhero.settings import Settings
+from actionhero.transports.files import FoundFile, find_file
 from actionhero.transports.http import HttpServer
 from actionhero.transports.tcp import TcpServer
 from actionhero.transports.websocket import WebSocketEndpoint
@@ -86,6 +87,21 @@ class Server:
         await self.drain()
         await self.aclose()
 
+    def make_worker(self) -> Worker:
+        """A worker on this server's queues."""
+        services, settings = self.services, self.settings.tasks
+        return Worker(
+            services.store,
+            services.tasks,
+            queues=settings.queues or self.app.definitions.queues(),
+            concurrency=settings.concurrency,
+            server=services.server,
+            deadlines=services.deadlines,
+            stats=services.stats,
+            lease=settings.lease,
+            max_lapses=settings.max_lapses,
+        )
+
     async def drain(self) -> None:
         """Accept nothing more and let what runs finish, for `general.shutdown_timeout` seconds."""
         self.is_ready = False
@@ -102,6 +118,63 @@ class Server:
         """Close everything, in reverse; what still runs is cancelled."""
         self.is_ready = False
         await self._exits.aclose()
+
+    async def _start_worker(self) -> None:
+        if self.settings.tasks.enabled and self.app.definitions.tasks:
+            self.worker = self.make_worker()
+            await self.worker.start()
+            self._exits.push_async_callback(self.worker.drain, 0.0)
+
+    async def _start_web(self) -> None:
+        settings, services = self.settings, self.services
+        if not settings.web.enabled:
+            return
+        upgrades = {}
+        if settings.websocket.enabled:
+            self.websocket = WebSocketEndpoint(
+                settings.websocket, services.dispatcher, stats=services.stats, **self._guide()
+            )
+            self._exits.push_async_callback(self.websocket.drain, 0.0)
+            upgrades[settings.websocket.path] = self.websocket.accept
+        self.http = HttpServer(
+            settings.web,
+            services.dispatcher,
+            self.app.definitions.routes(),
+            stats=services.stats,
+            probes={"/healthz": self.health, "/readyz": self.readiness},
+            upgrades=upgrades,
+        )
+        await self.http.start(reuse_port=self.reuse_port)
+        self._exits.push_async_callback(self.http.aclose)
+
+    async def _start_tcp(self) -> None:
+        settings, services = self.settings.tcp, self.services
+        if settings.enabled:
+            self.tcp = TcpServer(
+                settings, services.dispatcher, stats=services.stats, **self._guide()
+            )
+            await self.tcp.start(reuse_port=self.reuse_port)
+            self._exits.push_async_callback(self.tcp.drain, 0.0)
+
+    def _guide(self) -> dict[str, Any]:
+        """What a client of WebSocket or TCP is told and may look up."""
+        return {
+            "welcome": f"Welcome to {self.app.name}",
+            "find_file": self._find_file,
+            "documentation": self.documentation,
+        }
+
+    async def _find_file(self, name: str) -> FoundFile:
+        return await asyncio.to_thread(find_file, self.settings.web.public, name)
+
+    def _addresses(self) -> dict[str, str]:
+        """Where what listens."""
+        shown = {}
+        if self.http is not None:
+            shown["http"] = f"{self.settings.web.host}:{self.http_port}"
+        if self.tcp is not None:
+            shown["tcp"] = f"{self.settings.tcp.host}:{self.tcp_port}"
+        return shown
 
     def health(self) -> tuple[int, dict[str, Any]]:
         """What `/healthz` answers: the process is alive and its event loop turns."""

@@ -100,7 +100,10 @@ class Services:
         await self.stats.start()
         self._exits.push_async_callback(self.stats.aclose)
         self.cache = Cache(self.store, self.keys)
-        self.tasks = Tasks(self.store, self.keys, self.definitions.tasks)
+        self.tasks = Tasks(
+            self.store, self.keys, self.definitions.tasks, stats=self.stats, provider=self
+        )
+        self._exits.callback(self.tasks.close)
         self._provided |= {
             Stats: self.stats,
             Cache: self.cache,
@@ -112,6 +115,9 @@ class Services:
         lifespan = Lifespan()
         self._exits.push_async_callback(lifespan.aclose)
         await lifespan.start(self.definitions.initializers, self._provided)
+        for task in self.definitions.tasks.values():
+            task.connect(self.tasks)  # again: now it is known what is handed in
+            task.inputs  # noqa: B018  raises here, at boot, what is wrong with the parameters
 
     def _open_dispatcher(self) -> None:
         self.dispatcher = Dispatcher(

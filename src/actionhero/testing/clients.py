@@ -6,7 +6,7 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 from msgspec import Struct
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from actionhero.codec import decode_json, encode_json
 
@@ -168,7 +168,7 @@ class WebSocketClient:
 
     async def aclose(self) -> None:
         """Close the connection."""
-        self._transport.send_close(1000)
+        self._transport.send_close(WSCloseCode.OK)
         self._transport.disconnect()
         await self._transport.wait_disconnected()
 

@@ -10,10 +10,9 @@ if TYPE_CHECKING:
     from actionhero.app import App
     from actionhero.testing.server import TestServer
 
-try:
+async_fixture: Any = pytest.fixture
+with contextlib.suppress(ImportError):  # a project without it still uses TestServer by itself
     from pytest_asyncio import fixture as async_fixture
-except ImportError:  # a project without pytest-asyncio still uses TestServer by itself
-    async_fixture = pytest.fixture
 
 
 class AppServer(Protocol):

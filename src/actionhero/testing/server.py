@@ -33,19 +33,15 @@ class TestServer:
         self, app: App, *, settings: Settings | None = None, workers: bool = False
     ) -> None:
         self.app = app
-        self.clock = FakeClock()
         self.settings = _for_tests(settings or Settings(env="test"), workers)
         self.server = Server(app, self.settings)
         self._clients = contextlib.AsyncExitStack()
+        self.clock: FakeClock
         self.http: HttpClient
 
     async def __aenter__(self) -> Self:
-        self.clock.install()
-        try:
-            await self.server.start()
-        except BaseException:
-            self.clock.uninstall()
-            raise
+        await self.server.start()
+        self.clock = FakeClock(self.services)
         self.http = HttpClient("127.0.0.1", self.server.http_port)
         self._clients.push_async_callback(self.http.aclose)
         return self
@@ -56,11 +52,8 @@ class TestServer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
-            await self._clients.aclose()
-            await self.server.stop()
-        finally:
-            self.clock.uninstall()
+        await self._clients.aclose()
+        await self.server.stop()
 
     @property
     def services(self) -> Services:
@@ -97,7 +90,7 @@ class TestServer:
         """Return as soon as `condition` holds. Raises `TimeoutError` if it never does."""
         async with asyncio.timeout(DEADLINE):
             while not await condition():
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0.005)  # noqa: ASYNC110  there is no event to wait for
 
 
 def _for_tests(settings: Settings, workers: bool) -> Settings:

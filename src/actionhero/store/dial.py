@@ -91,12 +91,13 @@ async def _open(url: StoreUrl, link: Link) -> Link:
         await loop.create_unix_connection(lambda: link, url.path)
     else:
         await loop.create_connection(
-            lambda: link, url.host, url.port, ssl=_tls_context(url) if url.tls else None
+            lambda: link, url.host, url.port, ssl=tls_context(url) if url.tls else None
         )
     return link
 
 
-def _tls_context(url: StoreUrl) -> ssl.SSLContext:
+def tls_context(url: StoreUrl) -> ssl.SSLContext:
+    """How to speak TLS with the store. Raises `SettingsError` for files that cannot be read."""
     try:
         context = ssl.create_default_context(cafile=url.ssl_ca_certs)
         if url.ssl_certfile is not None:
@@ -112,7 +113,7 @@ def _tls_context(url: StoreUrl) -> ssl.SSLContext:
 async def _introduce(link: Link, url: StoreUrl) -> Engine:
     hello, info, ping, *selected = await link.send_many(
         [
-            _hello(url),
+            hello_command(url),
             ("INFO", "default"),
             ("PING",),
             *([("SELECT", url.db)] if url.db else []),
@@ -125,7 +126,8 @@ async def _introduce(link: Link, url: StoreUrl) -> Engine:
     return engine
 
 
-def _hello(url: StoreUrl) -> Command:
+def hello_command(url: StoreUrl) -> Command:
+    """The first command of every connection."""
     name = ("SETNAME", "actionhero")
     if url.password is None:
         return ("HELLO", 3, *name)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_asyncio import fixture as async_fixture
+
     from actionhero.app import App
     from actionhero.testing.server import TestServer
-
-async_fixture: Any = pytest.fixture
-with contextlib.suppress(ImportError):  # a project without it still uses TestServer by itself
-    from pytest_asyncio import fixture as async_fixture
+else:
+    async_fixture = pytest.fixture
+    with contextlib.suppress(ImportError):  # a project without it still uses TestServer by itself
+        from pytest_asyncio import fixture as async_fixture
 
 
 class AppServer(Protocol):

@@ -89,8 +89,8 @@ class TestServer:
     async def wait_for(self, condition: Callable[[], Awaitable[bool]]) -> None:
         """Return as soon as `condition` holds. Raises `TimeoutError` if it never does."""
         async with asyncio.timeout(DEADLINE):
-            while not await condition():
-                await asyncio.sleep(0.005)  # noqa: ASYNC110  there is no event to wait for
+            while not await condition():  # noqa: ASYNC110  there is no event to wait for
+                await asyncio.sleep(0.005)
 
 
 def _for_tests(settings: Settings, workers: bool) -> Settings:

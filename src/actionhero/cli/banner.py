@@ -1,0 +1,93 @@
+"""What `start` says on a terminal once the server answers: where, what, and a line to try."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from actionhero.actions.action import Action
+from actionhero.codec import Inputs
+from actionhero.codec.problems import strip
+
+if TYPE_CHECKING:
+    from actionhero.server import Server
+
+_SAMPLES = {str: "Ada", int: "1", float: "1", bool: "true"}
+
+
+def print_banner(server: "Server", servers: int) -> None:
+    """Say where `server` listens. `servers` is how many share its ports."""
+    definitions = server.app.definitions
+    names = len({action.name for action in definitions.actions})
+    count = f" on {servers} servers" if servers > 1 else ""
+    lines = [
+        f"{click.style(server.app.name, bold=True)} is running{count}: "
+        f"{_count(names, 'action')}, {_count(len(definitions.tasks), 'task')}",
+        "",
+        *_listening(server),
+        f"  store      {server.settings.store.url}",
+        "",
+        *([f"  try        {example_line(server)}"] if server.http_port else []),
+        "  stop       Ctrl-C",
+        "",
+    ]
+    click.echo("\n".join(lines))
+
+
+def reachable(host: str) -> str:
+    """The address by which this machine reaches a server that listens on `host`."""
+    if host in ("", "0.0.0.0"):  # noqa: S104  read, not bound
+        return "127.0.0.1"
+    return "[::1]" if host == "::" else f"[{host}]" if ":" in host else host
+
+
+def example_line(server: "Server") -> str:
+    """A curl line that works: of the first action that can be called, else of the health check."""
+    base = f"http://{reachable(server.settings.web.host)}:{server.http_port}"
+    for action in server.app.definitions.actions:
+        if "http" in action.transports:
+            path = _example_path(action, server.services.dispatcher.inputs_of(action))
+            if path is not None:
+                return f"curl {_quoted(base + path)}"
+    return f"curl {base}/healthz"
+
+
+def _listening(server: "Server") -> list[str]:
+    settings = server.settings
+    lines = []
+    if server.http_port:
+        place = f"{reachable(settings.web.host)}:{server.http_port}"
+        lines.append(f"  HTTP       http://{place}/api")
+        if settings.websocket.enabled:
+            lines.append(f"  WebSocket  ws://{place}{settings.websocket.path}")
+    if server.tcp_port:
+        lines.append(f"  TCP        {reachable(settings.tcp.host)}:{server.tcp_port}")
+    return lines
+
+
+def _example_path(action: Action, inputs: Inputs) -> str | None:
+    """A path with sample values; None where they cannot be guessed."""
+    values = {}
+    for name, field in inputs.fields.items():
+        if field.required:
+            if field.kind is not strip(field.kind) or field.kind not in _SAMPLES:
+                return None
+            values[name] = _SAMPLES[field.kind]
+    route = next((r for r in action.routes if r.split()[0] == "GET"), None)
+    if route is None and action.routes:
+        return None
+    path = route.split()[1] if route else f"/{action.name}"
+    for name in list(values):
+        if f"{{{name}}}" in path:
+            path = path.replace(f"{{{name}}}", values.pop(name))
+    if "{" in path:
+        return None
+    query = "&".join(f"{name}={value}" for name, value in values.items())
+    return f"/api{path}" + (f"?{query}" if query else "")
+
+
+def _quoted(url: str) -> str:
+    return f"'{url}'" if set(url) & set("?&[]") else url
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -37,8 +37,8 @@ MAX_HELD = 64 * 1024 * 1024
 _WRITE_HIGH = 1024 * 1024
 _TICKS_PER_STALL = 8
 _NOTHING = object()
-_pack = cast("Callable[[Command], bytes]", pack_command)
-_PING = _pack(("PING",))
+pack = cast("Callable[[Command], bytes]", pack_command)
+_PING = pack(("PING",))
 _NO_NAME = "a command needs at least a name"
 
 
@@ -140,7 +140,7 @@ class Link(asyncio.Protocol):
         """Ask; the future gets the reply. Fails at once if the link is lost or over its bounds."""
         if not command:
             raise ValueError(_NO_NAME)
-        packed = _pack(command)
+        packed = pack(command)
         if self._gated:
             self._pass_gate(len(packed))
         future = self._create_future()
@@ -154,7 +154,7 @@ class Link(asyncio.Protocol):
         """Ask all in one write; the future gets all replies. An error reply is one of them."""
         if not all(commands):
             raise ValueError(_NO_NAME)
-        packed = [_pack(command) for command in commands]
+        packed = [pack(command) for command in commands]
         if self._gated:
             self._pass_gate(sum(map(len, packed)))
         future: asyncio.Future[list[Reply]] = self._loop.create_future()
@@ -173,7 +173,7 @@ class Link(asyncio.Protocol):
             self._pass_gate(0)
         if self._transport is not None:
             self._flush()
-            self._transport.write(_pack(command))
+            self._transport.write(pack(command))
 
     def _pass_gate(self, size: int) -> None:
         if self.lost is not None:

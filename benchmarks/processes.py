@@ -33,12 +33,21 @@ def find_free_port() -> int:
         return port
 
 
-def read_cpu_seconds(pid: int) -> float:
-    """Give the processor time used so far by all threads of a process, in seconds."""
-    stat = Path(f"/proc/{pid}/stat").read_text()
+def _read_stat(stat: Path) -> list[str]:
     # The second field is the command in brackets, which may itself hold spaces and brackets.
-    fields = stat.rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+    return stat.read_text().rpartition(")")[2].split()
+
+
+def read_cpu_seconds(session: int) -> float:
+    """Give the processor time used so far by the living processes of a session, in seconds."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        # A process may end between the listing and the look.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            fields = _read_stat(stat)
+            if int(fields[3]) == session:
+                ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICKS_PER_SECOND
 
 
 class Contestant:
@@ -49,7 +58,7 @@ class Contestant:
         self.log = log
 
     def cpu_seconds(self) -> float:
-        """Give the processor time used so far by the process itself, in seconds."""
+        """Give the processor time used so far by the process and its children, in seconds."""
         return read_cpu_seconds(self.process.pid)
 
     def require_alive(self) -> None:

@@ -36,7 +36,7 @@ def load(entrant: Entrant, options: argparse.Namespace) -> Round:
     """Load one server for one round, by a client process of its own."""
     target = [str(entrant.port), "/ws", MESSAGE, WANTED[entrant.name]]
     limits = ["--connections", str(options.connections), "--seconds", str(options.seconds)]
-    measured = ["--pid", str(entrant.contestant.process.pid)]
+    measured = ["--session", str(entrant.contestant.process.pid)]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.websocket_load", *target, *limits, *measured],
         check=False,

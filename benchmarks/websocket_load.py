@@ -56,7 +56,7 @@ class OneReply(WSListener):
         self.wanted = wanted
         self.reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:  # noqa: ARG002
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         payload = frame.get_payload_as_bytes()
         if frame.msg_type == WSMsgType.TEXT and self.wanted in payload and not self.reply.done():
             self.reply.set_result(payload)
@@ -188,10 +188,10 @@ async def load(options: argparse.Namespace) -> LoadResult:
         client.start()
     await asyncio.sleep(SETTLE)
     first, began = sum(client.count for client in clients), time.perf_counter()
-    cpu = read_cpu_seconds(options.pid)
+    cpu = read_cpu_seconds(options.session)
     await asyncio.sleep(options.seconds)
     last, seconds = sum(client.count for client in clients), time.perf_counter() - began
-    cpu = read_cpu_seconds(options.pid) - cpu
+    cpu = read_cpu_seconds(options.session) - cpu
     for client in clients:
         client.transport.abort()
     timed = cast("TimedClient", clients[0])
@@ -206,7 +206,7 @@ def main() -> None:
     parser.add_argument("path")
     parser.add_argument("message")
     parser.add_argument("wanted", help="text that the right reply holds")
-    parser.add_argument("--pid", type=int, required=True, help="the server's process")
+    parser.add_argument("--session", type=int, required=True, help="the session of the server")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=2.0)
     result = uvloop.run(load(parser.parse_args()))

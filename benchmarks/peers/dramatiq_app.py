@@ -1,0 +1,22 @@
+"""Dramatiq: a no-op actor, its worker, and its producer."""
+# mypy: ignore-errors
+
+import os
+
+import dramatiq
+import noop
+from dramatiq.brokers.redis import RedisBroker
+
+dramatiq.set_broker(RedisBroker(url="unix://" + os.environ["BENCH_SOCKET"]))
+
+
+@dramatiq.actor
+def do_nothing(number: int, email: str) -> None:
+    """Do nothing, with a small typed payload."""
+    noop.run(number, email)
+
+
+def enqueue(count: int) -> None:
+    """Enqueue tasks one by one; Dramatiq has no bulk call."""
+    for number in range(count):
+        do_nothing.send(number, "ada@example.com")

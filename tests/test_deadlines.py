@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from actionhero.deadlines import Deadlines
+from actionhero.deadlines import Deadlines, LimitExpiredError
 
 
 @pytest.fixture
@@ -11,24 +11,21 @@ async def deadlines() -> Deadlines:
 
 
 async def test_a_body_within_its_limit_is_untouched(deadlines: Deadlines) -> None:
-    with deadlines.limit(30) as limit:
+    with deadlines.limit(30):
         await asyncio.sleep(0)
-    assert not limit.expired
 
 
 async def test_a_body_over_its_limit_is_cancelled(deadlines: Deadlines) -> None:
-    with pytest.raises(TimeoutError), deadlines.limit(0.01) as limit:
+    with pytest.raises(LimitExpiredError), deadlines.limit(0.01):
         await asyncio.Event().wait()
-    assert limit.expired
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
 
 
 async def test_no_limit_is_no_limit(deadlines: Deadlines) -> None:
-    with deadlines.limit(None) as limit:
+    with deadlines.limit(None):
         await asyncio.sleep(0)
-    assert not limit.expired
 
 
 async def test_a_cancellation_from_outside_stays_one(deadlines: Deadlines) -> None:
@@ -65,11 +62,67 @@ async def test_many_limits_of_different_lengths_expire_each_at_its_time(
 async def test_the_timer_rests_when_nothing_waits(deadlines: Deadlines) -> None:
     with pytest.raises(TimeoutError), deadlines.limit(0.01):
         await asyncio.Event().wait()
-    assert deadlines._queues == {}
     assert deadlines._timer is None
 
 
+async def test_a_limit_may_be_kept_and_shared_by_many_tasks(deadlines: Deadlines) -> None:
+    limit = deadlines.limit(0.05)
+    assert deadlines.limit(0.05) is limit
+    quick = asyncio.Event()
+
+    async def body(event: asyncio.Event) -> str:
+        try:
+            with limit:
+                await event.wait()
+        except LimitExpiredError:
+            return "expired"
+        return "done"
+
+    tasks = [asyncio.create_task(body(event)) for event in (asyncio.Event(), quick)]
+    await asyncio.sleep(0)
+    quick.set()
+    assert await asyncio.gather(*tasks) == ["expired", "done"]
+
+
+async def test_a_limit_within_itself_belongs_to_the_outer_one(deadlines: Deadlines) -> None:
+    limit = deadlines.limit(0.01)
+    inner: list[type[BaseException]] = []
+
+    async def body() -> None:
+        with limit, limit:
+            await asyncio.sleep(0)
+        try:
+            with limit:
+                await asyncio.Event().wait()
+        except BaseException as exc:
+            inner.append(type(exc))
+            raise
+
+    with pytest.raises(LimitExpiredError), limit:
+        await body()
+    assert inner == [asyncio.CancelledError]
+    with limit:  # nothing of it is left
+        await asyncio.sleep(0)
+    assert limit._nested == {}
+    assert limit._expired == set()
+
+
+async def test_a_task_that_is_being_cancelled_stays_so(deadlines: Deadlines) -> None:
+    async def body() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            with pytest.raises(LimitExpiredError), deadlines.limit(0.01):
+                await asyncio.Event().wait()
+
+    task = asyncio.create_task(body())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 async def test_a_timeout_error_of_the_body_passes(deadlines: Deadlines) -> None:
-    with pytest.raises(TimeoutError, match="its own"), deadlines.limit(30) as limit:
+    with pytest.raises(TimeoutError, match="its own") as caught, deadlines.limit(30):
         raise TimeoutError("its own")
-    assert not limit.expired
+    assert not isinstance(caught.value, LimitExpiredError)

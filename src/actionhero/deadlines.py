@@ -2,7 +2,8 @@
 
 `asyncio.timeout` schedules and cancels a timer for each use (5 µs); an action or a job needs a
 limit that almost never fires. Limits of one duration expire in the order they began, so each
-duration has a queue of its own and only the queues' heads are ever looked at.
+duration has one `Limit` with a queue of its own, shared by all that use it, and only the queues'
+heads are ever looked at. To begin and end one is to put a task into a dict and take it out.
 """
 
 import asyncio
@@ -12,34 +13,34 @@ _RESOLUTION = 0.02
 """Seconds. A limit fires at most this much late."""
 
 
+class LimitExpiredError(TimeoutError):
+    """The body of a limit ran too long and was cancelled."""
+
+
 class Deadlines:
     """All limits of one event loop."""
 
-    __slots__ = ("_loop", "_queues", "_timer")
+    __slots__ = ("_limits", "_loop", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._queues: dict[float, dict[Limit, None]] = {}
+        self._limits: dict[float | None, Limit] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def limit(self, seconds: float | None) -> "Limit":
-        """`with deadlines.limit(2.0) as limit:` cancels the body after two seconds and raises
-        `TimeoutError`; `None` is no limit. As with `asyncio.timeout`, a body that swallows the
-        cancellation is not stopped."""
-        return Limit(self, seconds)
+        """`with deadlines.limit(2.0):` cancels the body after two seconds and raises
+        `LimitExpiredError`; `None` is no limit. As with `asyncio.timeout`, a body that swallows
+        the cancellation is not stopped. What it returns may be kept and used any number of times,
+        by many tasks at once."""
+        limit = self._limits.get(seconds)
+        if limit is None:
+            limit = self._limits[seconds] = Limit(self, self._loop, seconds)
+        return limit
 
-    def _add(self, limit: "Limit", seconds: float) -> None:
-        queue = self._queues.get(seconds)
-        if queue is None:
-            queue = self._queues[seconds] = {}
-        limit.when = self._loop.time() + seconds
-        queue[limit] = None
-        if self._timer is None or self._timer.when() > limit.when:
-            self._arm(limit.when)
-
-    def _discard(self, limit: "Limit", seconds: float) -> None:
-        queue = self._queues[seconds]
-        queue.pop(limit, None)
+    def wake_at(self, when: float) -> None:
+        """Look at the limits at `when`, a time of the loop, at the latest."""
+        if self._timer is None or self._timer.when() > when:
+            self._arm(when)
 
     def _arm(self, when: float) -> None:
         if self._timer is not None:
@@ -49,47 +50,56 @@ class Deadlines:
     def _fire(self) -> None:
         self._timer = None
         now = self._loop.time()
-        upcoming = [when for seconds in list(self._queues) if (when := self._expire(seconds, now))]
+        upcoming = [when for limit in self._limits.values() if (when := limit.expire(now))]
         if upcoming:
             self._arm(min(upcoming))
 
-    def _expire(self, seconds: float, now: float) -> float | None:
-        """End what is due in one queue; when to look at it again, if it still holds something."""
-        queue = self._queues[seconds]
-        while queue:
-            limit = next(iter(queue))
-            if limit.when > now:
-                return limit.when
-            del queue[limit]
-            limit.expire()
-        del self._queues[seconds]
-        return None
-
 
 class Limit:
-    """One time limit over a `with` body. `expired` tells whether it fired."""
+    """The limit of one duration, over any number of `with` bodies."""
 
-    __slots__ = ("_cancelling", "_deadlines", "_seconds", "_task", "expired", "when")
+    __slots__ = ("_cancelling", "_deadlines", "_due", "_expired", "_loop", "_nested", "_seconds")
 
-    def __init__(self, deadlines: Deadlines, seconds: float | None) -> None:
+    def __init__(
+        self, deadlines: Deadlines, loop: asyncio.AbstractEventLoop, seconds: float | None
+    ) -> None:
         self._deadlines = deadlines
+        self._loop = loop
         self._seconds = seconds
-        self.expired = False
-        self.when = 0.0
+        self._due: dict[asyncio.Task[object], float] = {}
+        self._expired: set[asyncio.Task[object]] = set()
+        self._cancelling: dict[asyncio.Task[object], int] = {}
+        self._nested: dict[asyncio.Task[object], int] = {}
 
-    def __enter__(self) -> "Limit":
-        if self._seconds is not None:
-            task = asyncio.current_task()
-            if task is None:
-                raise RuntimeError("a limit works only inside an asyncio task")
-            self._task = task
-            self._cancelling = task.cancelling()
-            self._deadlines._add(self, self._seconds)
-        return self
+    def __enter__(self) -> None:
+        seconds = self._seconds
+        if seconds is None:
+            return
+        task = asyncio.current_task(self._loop)
+        if task is None:
+            raise RuntimeError("a limit works only inside an asyncio task")
+        due = self._due
+        if task in due or (self._expired and task in self._expired):
+            self._nested[task] = self._nested.get(task, 0) + 1  # the outer one fires first
+            return
+        when = self._loop.time() + seconds
+        if not due:
+            self._deadlines.wake_at(when)
+        due[task] = when
+        if task.cancelling():
+            self._cancelling[task] = task.cancelling()
 
-    def expire(self) -> None:
-        self.expired = True
-        self._task.cancel()
+    def expire(self, now: float) -> float | None:
+        """Cancel what is due; when to look again, if something is still under way."""
+        due = self._due
+        while due:
+            task, when = next(iter(due.items()))
+            if when > now:
+                return when
+            del due[task]
+            self._expired.add(task)
+            task.cancel()
+        return None
 
     def __exit__(
         self,
@@ -97,9 +107,21 @@ class Limit:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._seconds is None:
+        task = asyncio.current_task(self._loop)
+        if self._seconds is None or task is None:
             return
-        if not self.expired:
-            self._deadlines._discard(self, self._seconds)
-        elif self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
-            raise TimeoutError from error
+        if self._nested and self._leave_nested(task):
+            return
+        before = self._cancelling.pop(task, 0) if self._cancelling else 0
+        if self._due.pop(task, None) is None:
+            self._expired.discard(task)
+            if task.uncancel() <= before and kind is asyncio.CancelledError:
+                raise LimitExpiredError from error
+
+    def _leave_nested(self, task: "asyncio.Task[object]") -> bool:
+        depth = self._nested.get(task, 0)
+        if depth > 1:
+            self._nested[task] = depth - 1
+        elif depth:
+            del self._nested[task]
+        return depth > 0

@@ -12,13 +12,13 @@ from typing import Any
 
 from actionhero.messages import Transport
 
-_PREFIX = secrets.token_hex(8)
+_PREFIX = f"{secrets.token_hex(8)}-"
 _next_number = itertools.count(1).__next__
 
 
 def new_id() -> str:
     """An id unique across processes: a random prefix of this process and a growing number."""
-    return f"{_PREFIX}-{_next_number():x}"
+    return f"{_PREFIX}{_next_number()}"
 
 
 class Connection:

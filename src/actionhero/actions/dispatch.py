@@ -17,7 +17,7 @@ from actionhero.actions.action import Action, ActionVersions
 from actionhero.actions.middleware import Handler, Invocation, Middleware, wrap
 from actionhero.codec import Inputs, compile_inputs, read_json
 from actionhero.connections import Connection
-from actionhero.deadlines import Deadlines
+from actionhero.deadlines import Deadlines, LimitExpiredError
 from actionhero.errors import (
     ActionHeroError,
     ActionTimeoutError,
@@ -70,7 +70,9 @@ class _Ready:
         "fixed",
         "handle",
         "inputs",
-        "plain",
+        "is_only",
+        "is_plain",
+        "limit",
         "rate",
         "stat",
         "timeout",
@@ -82,6 +84,7 @@ class _Ready:
         action: Action,
         provider: Provider,
         middleware: Sequence[Middleware],
+        deadlines: Deadlines,
         timeout: float | None,
     ) -> None:
         self.action = action
@@ -94,10 +97,12 @@ class _Ready:
             name: provider.provide(kind) for name, kind in injected if kind is not Connection
         }
         layers = (*middleware, *action.middleware)
-        self.plain = not layers
         self.handle: Handler = wrap(self._core, layers)
         self.rate = action.rate
+        self.is_plain = not layers and action.rate is None
+        self.is_only = False
         self.timeout = timeout if action.timeout is None else action.timeout
+        self.limit = deadlines.limit(self.timeout)
         self.transports: frozenset[Transport] = action.transports | {"python"}
         self.stat = f"actions:processedActions:{action.name}"
 
@@ -105,8 +110,6 @@ class _Ready:
         """The action's value, inside its layers."""
         if self.rate is not None and connection.remote_ip:
             await limits.take(self.action.name, connection.remote_ip, self.rate)
-        if self.plain:
-            return await self.invoke(call, connection)
         return await self.handle(Invocation(self.action, call, connection))
 
     def invoke(self, call: Call, connection: Connection) -> Any:
@@ -138,7 +141,7 @@ class Dispatcher:
     ) -> None:
         self._ready = {
             name: {
-                version: _Ready(action, provider, middleware, default_timeout)
+                version: _Ready(action, provider, middleware, deadlines, default_timeout)
                 for version, action in versions.by_version.items()
             }
             for name, versions in actions.items()
@@ -146,12 +149,13 @@ class Dispatcher:
         self._newest = {
             name: self._ready[name][versions.newest.version] for name, versions in actions.items()
         }
-        self._deadlines = deadlines
+        for versions in self._ready.values():
+            for ready in versions.values():
+                ready.is_only = len(versions) == 1
         self._limits = limits
         self._stats = stats
         self._pending = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._idle: asyncio.Event | None = None
         self.is_draining = False
 
     @property
@@ -161,7 +165,10 @@ class Dispatcher:
 
     async def wait_idle(self) -> None:
         """Wait until no action runs."""
-        await self._idle.wait()
+        while self._pending:
+            if self._idle is None:
+                self._idle = asyncio.Event()
+            await self._idle.wait()
 
     def inputs_of(self, action: Action) -> Inputs:
         """The compiled inputs of an action, for documentation and for calls from Python."""
@@ -174,14 +181,22 @@ class Dispatcher:
         except ActionHeroError as exc:
             self._stats.increment("actions:actionsNotProcessed")
             return Reply(error=exc)
-        self._begin(connection)
+        connection.pending_actions += 1
+        connection.total_actions += 1
+        self._pending += 1
         log_context.set({"action": call.action, "request_id": call.request_id})
         try:
-            with self._deadlines.limit(ready.timeout) as limit:
+            with ready.limit:
+                if ready.is_plain:
+                    return Reply(await ready.invoke(call, connection))
                 return Reply(await ready.run(call, connection, self._limits))
-        except TimeoutError as exc:
-            return self._timed_out(ready, call, exc) if limit.expired else _failed(ready, call, exc)
+        except LimitExpiredError as exc:
+            return self._timed_out(ready, call, exc)
         except Exception as exc:
+            return _failed(ready, call, exc)
+        except asyncio.CancelledError as exc:
+            if _is_cancelled():
+                raise
             return _failed(ready, call, exc)
         finally:
             self._end(ready, connection)
@@ -189,7 +204,11 @@ class Dispatcher:
     def _admit(self, call: Call, connection: Connection) -> _Ready:
         if self.is_draining:
             raise DrainingError("the server is shutting down")
-        ready = self._select(call)
+        ready = self._newest.get(call.action)
+        if ready is None:
+            raise UnknownActionError(f"{call.action!r} is not a known action")
+        if not ready.is_only or call.version is not None:
+            ready = self._select(call, ready)
         if connection.transport not in ready.transports:
             raise UnknownActionError(
                 f"{call.action!r} is not served over {connection.transport}; "
@@ -199,13 +218,11 @@ class Dispatcher:
             raise TooManyRequestsError("you have too many pending requests", retry_after=1.0)
         return ready
 
-    def _select(self, call: Call) -> _Ready:
-        newest = self._newest.get(call.action)
-        if newest is None:
-            raise UnknownActionError(f"{call.action!r} is not a known action")
+    def _select(self, call: Call, newest: _Ready) -> _Ready:
+        """The version that is asked for."""
         versions = self._ready[call.action]
         asked = call.version
-        if asked is None and len(versions) > 1 and call.body is not None:
+        if asked is None and call.body is not None:
             asked = _version_in(call.body)
         if asked is None:
             return newest
@@ -216,18 +233,12 @@ class Dispatcher:
             )
         return ready
 
-    def _begin(self, connection: Connection) -> None:
-        connection.pending_actions += 1
-        connection.total_actions += 1
-        self._pending += 1
-        if self._pending == 1:
-            self._idle.clear()
-
     def _end(self, ready: _Ready, connection: Connection) -> None:
         connection.pending_actions -= 1
         self._pending -= 1
-        if self._pending == 0:
+        if self._idle is not None and not self._pending:
             self._idle.set()
+            self._idle = None
         self._stats.increment("actions:processedActions")
         self._stats.increment(ready.stat)
 
@@ -241,7 +252,14 @@ class Dispatcher:
         return Reply(error=error)
 
 
-def _failed(ready: _Ready, call: Call, exc: Exception) -> Reply:
+def _is_cancelled() -> bool:
+    """Whether this task is; if not, an action has raised the error of something that it waited
+    for, and that is a failure like any other."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _failed(ready: _Ready, call: Call, exc: BaseException) -> Reply:
     error = public_error(exc)
     if isinstance(error, StoreUnavailableError):
         _log.debug("action %s needs the store, which is away", call.action)  # said once elsewhere

@@ -6,6 +6,8 @@ is served wherever `GET` is. Paths are matched undecoded and the values decoded 
 encoded slash stays inside its segment.
 """
 
+import contextlib
+import itertools
 import re
 from urllib.parse import unquote_to_bytes
 
@@ -13,6 +15,7 @@ from msgspec import Struct
 
 from actionhero.actions.action import Action
 from actionhero.errors import (
+    ActionHeroError,
     DefinitionError,
     MalformedError,
     MethodNotAllowedError,
@@ -66,6 +69,7 @@ class Routes:
         for action in actions:
             for route in action.routes:
                 self._add(route, action)
+        self._fixed = self._list_fixed(actions)
 
     def match(self, method: str, path: str) -> Match:
         """Where `method path` goes; `path` begins with a slash and is still percent-encoded.
@@ -73,6 +77,19 @@ class Routes:
         Raises `NotFoundError`, `UnknownActionError`, `MethodNotAllowedError`, and
         `MalformedError` for a path that is not UTF-8.
         """
+        return self._fixed.get((method, path)) or self._match(method, path)
+
+    def _list_fixed(self, actions: list[Action]) -> dict[tuple[str, str], Match]:
+        """The matches of all paths without a variable: most requests need no search."""
+        paths = {f"/{name}" for name in self._names}
+        paths.update(route.split(maxsplit=1)[1] for action in actions for route in action.routes)
+        fixed = {}
+        for method, path in itertools.product(METHODS, paths):
+            with contextlib.suppress(ActionHeroError):
+                fixed[method, path] = self._match(method, path)
+        return {key: match for key, match in fixed.items() if not match.words}
+
+    def _match(self, method: str, path: str) -> Match:
         segments = path.strip("/").split("/")
         node_values = self._find(self._root, segments, 0)
         if node_values is not None:

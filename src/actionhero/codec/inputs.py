@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Union
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, convert
 
 from actionhero.codec.jsontext import decode_json, encode_json, read_json
 from actionhero.codec.problems import Field, fields_of, find_problems, missing, problem_of, strip
@@ -55,7 +55,12 @@ class Inputs:
         Raises `InvalidInputError` with every problem, `MalformedError` for unreadable JSON.
         """
         if body is None:
-            return self._read_words(words)
+            if self._plain:
+                try:
+                    return convert(words, self.struct, strict=False)
+                except msgspec.ValidationError:
+                    pass  # looked at again, for all that is wrong
+            return self._read_mixed(words, {})
         if not words:
             return self.decode(body)
         given = decode_json(body)
@@ -80,7 +85,7 @@ class Inputs:
                 self._misfits(args, kwargs) or (InputProblem("", "wrong_arguments", str(exc)),)
             ) from exc
         try:
-            values = msgspec.convert(given, self.struct)
+            values = convert(given, self.struct)
         except msgspec.ValidationError as exc:
             problems = find_problems(given, self.struct)
             raise InvalidInputError(problems or (problem_of(exc, ""),)) from exc
@@ -104,14 +109,6 @@ class Inputs:
         )
         own = components.pop(self.struct.__name__, schema)
         return {**own, "$defs": components} if components else own
-
-    def _read_words(self, words: Words) -> Struct:
-        if self._plain:
-            try:
-                return msgspec.convert(words, self.struct, strict=False)
-            except msgspec.ValidationError:
-                pass
-        return self._read_mixed(words, {})
 
     def _read_mixed(self, words: Words, given: Mapping[str, Any]) -> Struct:
         """Field by field: slower, and with every problem."""
@@ -170,7 +167,7 @@ def read_word(word: str | list[str], kind: Any, name: str) -> Any:
     value = _unfold(word, strip(kind), name)
     if isinstance(value, str) or _is_list(strip(kind)):
         try:
-            converted = msgspec.convert(value, kind, strict=False)
+            converted = convert(value, kind, strict=False)
         except msgspec.ValidationError as exc:
             raise InvalidInputError((_word_problem(exc, value, name),)) from exc
         _refuse_infinite(converted, name)
@@ -180,7 +177,7 @@ def read_word(word: str | list[str], kind: Any, name: str) -> Any:
 
 def _read_value(value: Any, kind: Any, name: str) -> Any:
     try:
-        return msgspec.convert(value, kind)
+        return convert(value, kind)
     except msgspec.ValidationError as exc:
         raise InvalidInputError(
             find_problems(value, kind, name) or (problem_of(exc, name),)

@@ -84,6 +84,18 @@ async def kept(directory: Path) -> AsyncIterator[EmbeddedStore]:
     await store.aclose()
 
 
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended but that nobody has looked at yet does not."""
+    try:
+        os.kill(pid, 0)
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return True  # it took the signal, and this system has no /proc
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
 async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 20.0) -> None:
     """Wait until `condition` holds."""
     async with asyncio.timeout(seconds):

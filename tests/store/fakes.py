@@ -106,7 +106,7 @@ class Proxy:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._server.close()
+        await _close(self._server)
         for pump in list(self._pumps):
             pump.cancel()
         await asyncio.gather(*self._pumps, return_exceptions=True)
@@ -152,6 +152,13 @@ class Proxy:
         writer.close()
 
 
+async def _close(server: asyncio.Server) -> None:
+    """Close it, and let connections that it has just accepted come to know of their protocol."""
+    server.close()
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
 def _reset(writer: asyncio.StreamWriter) -> None:
     raw = writer.get_extra_info("socket")
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -179,7 +186,7 @@ class FakeStore:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._server.close()
+        await _close(self._server)
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)

@@ -12,10 +12,15 @@ from actionhero.errors import StoreError
 from actionhero.store.embedded import open_store
 
 
+def say(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
 async def main() -> None:
     client = await open_store(f"embedded:{sys.argv[1]}")
     assert client.engine is not None
-    print("ready", client.engine.pid, flush=True)
+    say("ready", client.engine.pid)
     loop = asyncio.get_running_loop()
     while (line := await loop.run_in_executor(None, sys.stdin.readline)) not in {"", "exit\n"}:
         if line == "stop\n":
@@ -24,7 +29,7 @@ async def main() -> None:
             reply = await client.execute(*line.split())
         except StoreError as error:
             reply = type(error).__name__.encode()
-        print(reply.decode() if isinstance(reply, bytes) else reply, flush=True)
+        say(reply.decode() if isinstance(reply, bytes) else reply)
     await client.aclose()
 
 

@@ -1,7 +1,6 @@
 """The embedded store: one server, however many processes share it, and whatever ends them."""
 
 import asyncio
-import contextlib
 import os
 import shutil
 import signal
@@ -14,10 +13,11 @@ import pytest
 
 from actionhero.errors import StoreStartError
 from actionhero.store import embedded
+from actionhero.store.binary import find_server
 from actionhero.store.client import StoreClient
 from actionhero.store.embedded import EmbeddedStore, open_store
 from actionhero.store.lock import LOCK, SOCKET, DirectoryLock
-from tests.store.conftest import until
+from tests.store.conftest import is_alive, until
 
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])
 
@@ -87,13 +87,6 @@ def _is_free(directory: Path) -> bool:
     return is_free
 
 
-def is_alive(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        os.kill(pid, 0)
-        return True
-    return False
-
-
 # alone
 
 
@@ -133,7 +126,7 @@ async def test_the_data_is_kept_over_a_stop(directory: Path) -> None:
         await client.execute("SET", "n", 0 if expected is None else int(expected) + 1)
         await client.aclose()
     assert not (directory / SOCKET).exists()
-    assert {path.name for path in directory.iterdir()} == {"aof", LOCK, "store.log"}
+    assert set(os.listdir(directory)) == {"aof", LOCK, "store.log"}
 
 
 async def test_one_url_opens_any_store(kept: EmbeddedStore) -> None:
@@ -291,7 +284,7 @@ async def test_a_binary_that_never_answers(
 async def test_a_wrapper_in_the_binarys_place(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = embedded.find_server()
+    real = find_server()
     _use(monkeypatch, directory, f'trap "kill $!" TERM; {real} "$@" & wait')
     monkeypatch.setattr(embedded, "_STOP_TIMEOUT", 0.2)
     with pytest.raises(StoreStartError, match="a wrapper"):
@@ -409,11 +402,11 @@ async def test_when_the_owner_ends_another_takes_over(
     assert await others[0].ask("CONFIG SET appendfsync no") == "OK"
     assert await owner.ask("SET a kept") == "OK"
     await owner.end(how)
+    await until(lambda: not is_alive(owner.server))
     for member in others:
         await until(lambda: member.answers("GET a", "kept"))  # noqa: B023
     assert await others[0].ask("INCR n") == "1"
     assert await others[1].ask("INCR n") == "2"
-    await until(lambda: not is_alive(owner.server))
 
 
 async def test_after_everything_was_killed_the_data_is_there(

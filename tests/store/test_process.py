@@ -14,6 +14,7 @@ import pytest
 
 from actionhero.store import process as process_module
 from actionhero.store.process import BoundedLog, ServerProcess, launcher
+from tests.store.conftest import is_alive
 
 OWNER = """
 import sys, time
@@ -35,13 +36,6 @@ def wait(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def start(*command: str, directory: Path = Path("/"), log: Path | None = None) -> ServerProcess:

@@ -65,7 +65,7 @@ async def test_a_silent_death_is_a_gap(server_url: StoreUrl, client: StoreClient
         own = await StoreClient.connect(f"valkey://127.0.0.1:{proxy.port}", command_timeout=0.4)
         listener = await own.subscribe("a")
         proxy.freeze()
-        await until(lambda: not own.is_connected)
+        await until(lambda: not own.is_connected and not listener.is_connected)
         proxy.thaw()
         async with asyncio.timeout(20):
             assert await anext(listener) == GAP

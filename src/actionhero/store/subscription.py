@@ -50,6 +50,11 @@ class Subscription:
         self._returning: asyncio.Task[None] | None = None
         self._is_closed = False
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether messages arrive at the moment."""
+        return self._link is not None and self._link.lost is None
+
     async def start(self) -> None:
         """Connect and subscribe. Returns when every channel is confirmed."""
         self._link, _ = await dial(

@@ -7,17 +7,46 @@
     @app.action("GET /hello/{name}")
     async def hello(name: str) -> dict[str, str]:
         return {"greeting": f"Hello, {name}."}
+
+The names are imported when they are first used: the command line needs none of them for most of
+what it does.
 """
 
-from actionhero.actions.middleware import Invocation, Proceed
-from actionhero.app import App, action, initializer, middleware, task
-from actionhero.cache import Cache
-from actionhero.connections import Connection
-from actionhero.errors import ActionError, ActionHeroError
-from actionhero.settings import Settings
-from actionhero.stats import Stats
-from actionhero.tasks.queue import Tasks
-from actionhero.tasks.task import Task
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from actionhero.actions.middleware import Invocation, Proceed
+    from actionhero.app import App, action, initializer, middleware, task
+    from actionhero.cache import Cache
+    from actionhero.connections import Connection
+    from actionhero.errors import ActionError, ActionHeroError
+    from actionhero.settings import Settings
+    from actionhero.stats import Stats
+    from actionhero.tasks.queue import Tasks
+    from actionhero.tasks.task import Task
+else:
+    _HOMES = {
+        "actions.middleware": ("Invocation", "Proceed"),
+        "app": ("App", "action", "initializer", "middleware", "task"),
+        "cache": ("Cache",),
+        "connections": ("Connection",),
+        "errors": ("ActionError", "ActionHeroError"),
+        "settings": ("Settings",),
+        "stats": ("Stats",),
+        "tasks.queue": ("Tasks",),
+        "tasks.task": ("Task",),
+    }
+
+    def __getattr__(name):
+        for module, names in _HOMES.items():
+            if name in names:
+                from importlib import import_module
+
+                value = getattr(import_module(f"actionhero.{module}"), name)
+                globals()[name] = value
+                return value
+        raise AttributeError(f"module 'actionhero' has no attribute {name!r}")
+
 
 __all__ = [
     "ActionError",

@@ -57,7 +57,7 @@ async def dial(
     except TimeoutError:
         _abandon(link)
         raise StoreUnavailableError(
-            f"no connection to the store at {url.masked()} within {timeout:g} s"
+            f"no connection to the store at {url.masked()} within {timeout:.2g} s"
         ) from None
     except ssl.SSLCertVerificationError as error:
         raise StoreEngineError(

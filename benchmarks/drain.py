@@ -42,13 +42,14 @@ class Drained:
 def _environment(peer: Peer, store: Valkey, concurrency: int) -> Mapping[str, str]:
     return {
         "BENCH_SOCKET": str(store.path),
+        "ACTIONHERO_STORE__URL": f"unix://{store.path}",
         "BENCH_CONCURRENCY": str(concurrency),
         **peer.env,
     }
 
 
 def enqueue(peer: Peer, store: Valkey, count: int, env: Mapping[str, str]) -> None:
-    """Fill an empty store with tasks of a peer; raise `BenchmarkError` if they are not all there."""
+    """Fill an empty store with tasks; raise `BenchmarkError` if they are not all there."""
     folder = peer.prepare()
     store.ask("FLUSHALL")
     command = [str(part) for part in peer.producer(count)]

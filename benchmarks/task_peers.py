@@ -6,6 +6,7 @@ To find that setting again: `python -m benchmarks.tasks_side_by_side --tune NAME
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,6 +117,30 @@ class NodePeer:
         return ["node", self.script, "work"]
 
 
+@dataclass(frozen=True)
+class Ours:
+    """Ours: `actionhero work`, all at defaults but for the store."""
+
+    name: str = "actionhero"
+    concurrency: int = 100
+    candidates: tuple[int, ...] = (1, 10, 100, 500)
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def remaining(self, store: Valkey) -> int:
+        # A record stays in the hash until its task is settled.
+        return store.count("HLEN", "bench:{default}:data")
+
+    def prepare(self) -> Path:
+        return HERE.parent.parent
+
+    def producer(self, count: int) -> Command:
+        return [sys.executable, "-m", "benchmarks.servers.noop_tasks", str(count)]
+
+    def worker(self, concurrency: int) -> Command:
+        target = ["benchmarks.servers.noop_tasks:app", "--concurrency", str(concurrency)]
+        return [sys.executable, "-m", "actionhero", "work", *target]
+
+
 def _count_stream(store: Valkey) -> int:
     """Count what a group has not acknowledged; before there is a group, the whole stream."""
     groups = store.ask("XINFO", "GROUPS", "taskiq") if store.count("EXISTS", "taskiq") else []
@@ -146,6 +171,7 @@ def _huey(threads: int) -> Command:
 
 
 PEERS: tuple[Peer, ...] = (
+    Ours(),
     PythonPeer(
         "celery",
         ("celery[redis]==5.7.0", "hiredis==3.5.0"),

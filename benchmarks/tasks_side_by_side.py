@@ -20,7 +20,7 @@ from benchmarks.report import describe_machine, format_ratio, format_table
 from benchmarks.task_peers import PEERS, Peer
 from benchmarks.valkey import Valkey, valkey_server
 
-DEFAULT = ("celery", "bullmq")
+DEFAULT = ("actionhero", "celery", "bullmq")
 REFERENCES = ("celery", "bullmq")
 
 

@@ -10,12 +10,16 @@ import contextlib
 import importlib.util
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import hiredis
 
 from benchmarks.processes import BenchmarkError, running
+
+# The stub of hiredis takes a tuple of one; the function takes any.
+_pack = cast("Callable[[tuple[str | int, ...]], bytes]", hiredis.pack_command)
 
 
 def find_valkey_server() -> Path:
@@ -39,7 +43,7 @@ class Valkey:
 
     def ask(self, *command: str | int) -> object:
         """Send a command and give its reply; raise `BenchmarkError` if it is an error."""
-        self._socket.sendall(hiredis.pack_command(tuple(map(str, command))))
+        self._socket.sendall(_pack(command))
         while (reply := self._reader.gets()) is False:
             data = self._socket.recv(65536)
             if not data:

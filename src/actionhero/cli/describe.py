@@ -5,6 +5,7 @@ import datetime
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
 from actionhero.actions.action import Action, ActionVersions
@@ -42,13 +43,18 @@ def describe_inputs(inputs: Inputs) -> list[InputDescription]:
     properties: dict[str, Any] = inputs.schema().get("properties", {})
     return [
         InputDescription(
-            name,
-            kind_in_words(properties.get(name, {})),
-            field.required,
-            encode_json(properties.get(name, {}).get("default")).decode(),
+            field.name, kind_in_words(properties[field.name]), field.required, _default(field)
         )
-        for name, field in inputs.fields.items()
+        for field in msgspec.structs.fields(inputs.struct)
     ]
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    if field.required:
+        return ""
+    if field.default is not msgspec.NODEFAULT:
+        return encode_json(field.default).decode()
+    return encode_json(field.default_factory()).decode()
 
 
 def inputs_of(app: "App", action: Action) -> Inputs:

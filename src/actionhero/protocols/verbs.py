@@ -1,7 +1,8 @@
 """What a client of a connection that stays can ask for beside actions: TCP's verbs.
 
 A verb takes the client and the rest of its line, and gives the fields of its reply. What needs I/O
-(`file`, `documentation`, `quit`) is the transports' own.
+(`file`, `documentation`, `quit`) is the transports' own. The dict of a client's parameters is never
+changed, only replaced: calls that run still hold the one of their line.
 """
 
 from collections.abc import Callable, Mapping
@@ -95,7 +96,8 @@ def _param_add(client: Client, rest: str, limits: Limits) -> Fields:
 
 
 def _param_delete(client: Client, rest: str, _limits: Limits) -> Fields:
-    client.params.pop(_one_name(rest, "paramDelete"), None)
+    name = _one_name(rest, "paramDelete")
+    client.params = {key: value for key, value in client.params.items() if key != name}
     return {}
 
 

@@ -7,6 +7,7 @@ Rules
 """
 
 import asyncio
+import itertools
 import logging
 import sys
 from collections.abc import Callable, Coroutine
@@ -32,27 +33,16 @@ class Stats(Protocol):
 class Running:
     """The tasks of all connections of one transport."""
 
-    __slots__ = ("_number", "_tasks")
+    __slots__ = ("next_number", "tasks")
 
     def __init__(self) -> None:
-        self._tasks: dict[int, asyncio.Task[None]] = {}  # the loop itself keeps none of them alive
-        self._number = 0
-
-    def start(self, work: Callable[[int], Coroutine[Any, Any, None]]) -> None:
-        """Run what `work` makes of a number; it calls `end` with that number when it has ended."""
-        self._number = number = self._number + 1
-        task = _start_task(work(number))
-        if not task.done():
-            self._tasks[number] = task
-
-    def end(self, number: int) -> None:
-        """Forget a task that ends; it may be one that never had to wait."""
-        self._tasks.pop(number, None)
+        self.tasks: dict[int, asyncio.Task[None]] = {}  # the loop itself keeps none of them alive
+        self.next_number = itertools.count(1).__next__
 
     async def drain(self, seconds: float) -> None:
         """Wait for all of them; what still runs after `seconds` is cancelled."""
-        if self._tasks:
-            _, late = await asyncio.wait(list(self._tasks.values()), timeout=max(0.0, seconds))
+        if self.tasks:
+            _, late = await asyncio.wait(list(self.tasks.values()), timeout=max(0.0, seconds))
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -61,7 +51,7 @@ class Running:
 class Calls:
     """The calls of one connection. `respond` gets their encoded replies, as they end."""
 
-    __slots__ = ("_connection", "_dispatcher", "_respond", "_running", "_stats", "pending")
+    __slots__ = ("_connection", "_dispatch", "_respond", "_running", "_stats", "pending")
 
     def __init__(
         self,
@@ -72,7 +62,7 @@ class Calls:
         respond: Callable[[bytes], None],
     ) -> None:
         self._running = running
-        self._dispatcher = dispatcher
+        self._dispatch = dispatcher.dispatch
         self._stats = stats
         self._connection = connection
         self._respond = respond
@@ -80,25 +70,34 @@ class Calls:
 
     def run(self, call: Call, trailer: bytes) -> None:
         """Start a call. Its reply is encoded with `trailer`. Raises `TooManyRequestsError`."""
-        self.start(trailer, self._dispatcher.dispatch, call, self._connection)
+        self.start(trailer, self._dispatch, call, self._connection)
 
     def start(
-        self, trailer: bytes, work: Callable[..., Coroutine[Any, Any, Reply]], *args: Any
+        self, trailer: bytes, work: Callable[..., Coroutine[Any, Any, Reply | None]], *args: Any
     ) -> None:
-        """Start other work of the connection, that counts as a call. Raises as `run`."""
+        """Start other work of the connection, that counts as a call. Raises as `run`.
+
+        With None for a reply it has sent all there is to send; `respond` gets nothing, `b""`.
+        """
         if self.pending >= self._connection.max_pending:
             self._stats.increment("actions:actionsNotProcessed")
             raise TooManyRequestsError("you have too many pending requests", retry_after=1.0)
         self.pending += 1
-        self._running.start(lambda number: self._finish(number, trailer, work(*args)))
+        running = self._running
+        number = running.next_number()
+        task = _start_task(self._answer(number, trailer, work(*args)))
+        if not task.done():
+            running.tasks[number] = task
 
-    async def _finish(self, number: int, trailer: bytes, work: Coroutine[Any, Any, Reply]) -> None:
+    async def _answer(
+        self, number: int, trailer: bytes, work: Coroutine[Any, Any, Reply | None]
+    ) -> None:
         try:
             reply = await work
         finally:
             self.pending -= 1
-            self._running.end(number)
-        self._respond(_encode(reply, trailer))
+            self._running.tasks.pop(number, None)  # not there if it never had to wait
+        self._respond(b"" if reply is None else _encode(reply, trailer))
 
 
 def _encode(reply: Reply, trailer: bytes) -> bytes:
@@ -113,9 +112,10 @@ if sys.version_info >= (3, 12):
 
     def _start_task(work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run up to the first wait at once: most actions end there."""
-        return asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
+        return asyncio.Task(work, loop=asyncio.get_running_loop(), name="call", eager_start=True)
 
 else:
 
     def _start_task(work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        return asyncio.get_running_loop().create_task(work)
+        """A task; its name is given because making one up costs time."""
+        return asyncio.Task(work, loop=asyncio.get_running_loop(), name="call")

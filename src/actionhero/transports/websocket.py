@@ -16,7 +16,6 @@ Rules
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from typing import cast
@@ -40,14 +39,13 @@ from actionhero.protocols.websocket import (
 )
 from actionhero.settings import WebSocketSettings
 from actionhero.transports.calls import Running, Stats
+from actionhero.transports.watch import Watch
 from actionhero.transports.ws_session import Desk, FindFile, Session
 
 CLOSE_TIMEOUT = 3.0
 """Seconds for the client's half of the closing handshake."""
 READ_BUFFER = 4096
 """Bytes of a connection's buffer at first; it grows with the messages."""
-_TICK = 1.0
-"""Seconds between two looks at what is due."""
 _TEXT, _PING, _PONG, _CLOSE = WSMsgType.TEXT, WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
 
 _log = logging.getLogger("actionhero.websocket")
@@ -68,6 +66,7 @@ class WebSocketEndpoint:
     ) -> None:
         self.settings = settings
         self._running = Running()
+        self._origins = frozenset(origin.lower().rstrip("/") for origin in settings.origins)
         self.desk = Desk(
             self._running,
             dispatcher,
@@ -77,25 +76,21 @@ class WebSocketEndpoint:
             documentation,
             settings.message_bytes,
         )
-        self._origins = frozenset(origin.lower().rstrip("/") for origin in settings.origins)
-        self._pings: dict[Link, float] = {}  # every connection, in the order they are due
-        self._deadlines: dict[Link, float] = {}  # those that have to get something done
-        self._timer: asyncio.TimerHandle | None = None
-        self._emptied: asyncio.Event | None = None
-
-    @property
-    def connections(self) -> int:
-        """How many clients are connected."""
-        return len(self._pings)
+        self.watch: Watch[Link] = Watch(
+            stats,
+            "webSockets:numberOfActiveWebClients",
+            period=settings.ping_interval,
+            shortest=min(CLOSE_TIMEOUT, settings.write_timeout),
+        )
 
     def accept(self, request: UpgradeRequest) -> None:
         """Take over a connection.
 
         Raises an `ActionHeroError`, before anything is done, if it is refused.
         """
-        if self._emptied is not None:
+        if self.watch.is_emptying:
             raise DrainingError("the server is shutting down")
-        if self.connections >= self.settings.connections:
+        if len(self.watch) >= self.settings.connections:
             raise ActionError("too many connections", code="too_many_connections", status=503)
         key = check_opening(request.head, request.headers, self._origins)
         connection = Connection(
@@ -107,7 +102,7 @@ class WebSocketEndpoint:
         link = Link(self, connection, request.on_lost)
         transport = cast("asyncio.Transport", request.transport)
         rest = request.head.partition(b"\r\n\r\n")[2]
-        self._enter(link)
+        self.watch.enter(link)
         try:
             _hand_over(transport, link, self.settings.message_bytes, _opening(key) + rest)
         except OSError:  # the client is gone already
@@ -119,65 +114,11 @@ class WebSocketEndpoint:
 
         After `deadline` seconds the rest is dropped, and what still runs cancelled.
         """
-        self._emptied = emptied = asyncio.Event()
         end = asyncio.get_running_loop().time() + deadline
-        for link in list(self._pings):
+        for link in self.watch:
             link.session.end(code, "the server stops")
-        if self._pings:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(end):
-                    await emptied.wait()
-        for link in list(self._pings):
-            link.drop()
+        await self.watch.empty(deadline)
         await self._running.drain(end - asyncio.get_running_loop().time())
-        if self._pings:
-            await emptied.wait()
-
-    def expect(self, link: "Link", seconds: float) -> None:
-        """Drop the connection if it is still there after `seconds`, unless `excuse`d."""
-        self._deadlines[link] = asyncio.get_running_loop().time() + seconds
-
-    def excuse(self, link: "Link") -> None:
-        """Take back `expect`."""
-        self._deadlines.pop(link, None)
-
-    def leave(self, link: "Link") -> None:
-        """Forget a connection that has ended."""
-        self._pings.pop(link, None)
-        self._deadlines.pop(link, None)
-        self._show_count()
-        if self._emptied is not None and not self._pings:
-            self._emptied.set()
-
-    def _enter(self, link: "Link") -> None:
-        loop = asyncio.get_running_loop()
-        self._pings[link] = loop.time() + self.settings.ping_interval
-        self._show_count()
-        if self._timer is None:
-            self._timer = loop.call_later(self._tick, self._sweep)
-
-    def _show_count(self) -> None:
-        self.desk.stats.set("webSockets:numberOfActiveWebClients", len(self._pings))
-
-    @property
-    def _tick(self) -> float:
-        return min(_TICK, self.settings.ping_interval / 4, self.settings.write_timeout / 4)
-
-    def _sweep(self) -> None:
-        """Ping who is due, drop who did not answer or is late. One timer for all."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        for link, deadline in list(self._deadlines.items()):
-            if deadline <= now:
-                link.drop()
-        while self._pings:
-            link, due = next(iter(self._pings.items()))
-            if due > now:
-                break
-            del self._pings[link]
-            self._pings[link] = now + self.settings.ping_interval
-            link.ping()
-        self._timer = loop.call_later(self._tick, self._sweep) if self._pings else None
 
 
 class Link(WSListener):
@@ -221,14 +162,14 @@ class Link(WSListener):
             return
         self._is_closing = True
         self._transport.send_close(code, reason.encode()[:120])  # type: ignore[arg-type]
-        self._endpoint.expect(self, CLOSE_TIMEOUT)
+        self._endpoint.watch.expect(self, CLOSE_TIMEOUT)
 
     def drop(self) -> None:
         """End the connection at once, whatever is unsent."""
         self._is_closing = True
         self._transport.disconnect(False)
 
-    def ping(self) -> None:
+    def look(self, now: float) -> None:
         """Ask for a sign of life; drop the connection if there was none since the last time."""
         if not self._is_heard:
             self.drop()
@@ -266,7 +207,7 @@ class Link(WSListener):
     def on_lost(self) -> None:
         """The connection has ended."""
         self._is_closing = True
-        self._endpoint.leave(self)
+        self._endpoint.watch.leave(self)
         self._on_lost()
 
     def pause_writing(self) -> None:
@@ -275,7 +216,7 @@ class Link(WSListener):
         transport = self._transport.underlying_transport
         if not transport.is_closing():
             transport.pause_reading()
-            self._endpoint.expect(self, self._endpoint.settings.write_timeout)
+            self._endpoint.watch.expect(self, self._endpoint.settings.write_timeout)
 
     def resume_writing(self) -> None:
         """Called when it has caught up."""
@@ -284,7 +225,7 @@ class Link(WSListener):
         if not transport.is_closing():
             transport.resume_reading()
         if not self._is_closing:
-            self._endpoint.excuse(self)
+            self._endpoint.watch.excuse(self)
 
     @property
     def _unread(self) -> int:
@@ -323,7 +264,7 @@ class Link(WSListener):
             self._is_closing = True
             transport.send_close(code)  # type: ignore[arg-type]
         transport.disconnect()
-        self._endpoint.expect(self, CLOSE_TIMEOUT)
+        self._endpoint.watch.expect(self, CLOSE_TIMEOUT)
 
 
 class _Quiet:

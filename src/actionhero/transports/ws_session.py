@@ -156,6 +156,8 @@ EVENTS = ("action", *_EVENTS)
 
 
 def _trailer(message_id: int | float | str | None) -> bytes:
+    if type(message_id) is int:
+        return b'"context":"response","messageId":%d}' % message_id
     given = new_id() if message_id is None else message_id
     return b'"context":"response","messageId":%b}' % encode_id(given)
 

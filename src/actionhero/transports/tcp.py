@@ -1,0 +1,117 @@
+"""TCP: one listening socket and its clients.
+
+A client is told when it may not come in (too many are there), and when it has to go: the server
+stops, or it was silent for too long.
+"""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+
+from actionhero.actions.dispatch import Dispatcher
+from actionhero.errors import ListenError
+from actionhero.protocols.verbs import Limits
+from actionhero.settings import TcpSettings
+from actionhero.transports.calls import Running, Stats
+from actionhero.transports.tcp_client import LINGER, Desk, FindFile, TcpClient
+from actionhero.transports.watch import Watch
+
+_BACKLOG = 2048
+_LOOKS = 4
+"""How often a client is looked at within its idle timeout: it ends at most a quarter late."""
+
+
+class TcpServer:
+    """Serves actions and verbs over TCP lines."""
+
+    def __init__(
+        self,
+        settings: TcpSettings,
+        dispatcher: Dispatcher,
+        *,
+        stats: Stats,
+        welcome: str,
+        find_file: FindFile,
+        documentation: Callable[[], object],
+    ) -> None:
+        self._settings = settings
+        self._running = Running()
+        self._watch: Watch[TcpClient] = Watch(
+            stats,
+            "socketServer:numberOfActiveClients",
+            period=settings.idle_timeout / _LOOKS,
+            shortest=min(LINGER, settings.write_timeout),
+        )
+        self._desk = Desk(
+            settings,
+            self._running,
+            dispatcher,
+            stats,
+            welcome,
+            find_file,
+            documentation,
+            self._watch,
+            Limits(settings.params, settings.line_bytes),
+        )
+        self._listener: asyncio.Server | None = None
+        self.port = settings.port
+        """The port that it listens on, once it has started; 0 for a unix socket."""
+
+    async def start(self, sock: socket.socket | None = None, reuse_port: bool = False) -> None:
+        """Listen on the port of the settings, or on a socket that is bound already.
+
+        Raises `ListenError` with what to do about it.
+        """
+        try:
+            self._listener = await self._listen(sock, reuse_port)
+        except (OSError, OverflowError) as exc:
+            raise ListenError(_why(exc, self._settings)) from exc
+        address = self._listener.sockets[0].getsockname()
+        self.port = address[1] if isinstance(address, tuple) else 0
+
+    async def drain(self, deadline: float) -> None:
+        """Accept no more; say goodbye to each client when its running actions have answered.
+
+        After `deadline` seconds the rest is dropped, and what still runs cancelled.
+        """
+        end = asyncio.get_running_loop().time() + deadline
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        for client in self._watch:
+            client.end("server shutdown")
+        await self._watch.empty(deadline)
+        await self._running.drain(end - asyncio.get_running_loop().time())
+
+    async def _listen(self, sock: socket.socket | None, reuse_port: bool) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+
+        def accept() -> TcpClient:
+            return TcpClient(self._desk)
+
+        if sock is not None:
+            return await loop.create_server(accept, sock=sock, backlog=_BACKLOG)
+        return await loop.create_server(
+            accept,
+            self._settings.host,
+            self._settings.port,
+            backlog=_BACKLOG,
+            reuse_port=reuse_port or None,
+        )
+
+
+def _why(exc: Exception, settings: TcpSettings) -> str:
+    """Why the port cannot be had, and what to do."""
+    where = f"port {settings.port} on {settings.host}"
+    number = exc.errno if isinstance(exc, OSError) else None
+    if number == errno.EADDRINUSE:
+        return (
+            f"{where} is in use by another program; stop that, or choose another port "
+            "with --tcp-port or ACTIONHERO_TCP__PORT"
+        )
+    if number == errno.EACCES:
+        return f"{where} may not be opened by this user; choose a port above 1023 (--tcp-port)"
+    if number == errno.EADDRNOTAVAIL or isinstance(exc, socket.gaierror):
+        return f"{settings.host} is not an address of this machine; see ACTIONHERO_TCP__HOST"
+    return f"TCP cannot listen on {where}: {exc}"

@@ -1,0 +1,390 @@
+"""One TCP client: lines in, one JSON object and CRLF a write out.
+
+Rules
+- `messageCount` and `messageId` of a reply are settled when its line is read, before the line
+  does anything: after `paramAdd messageId=x` it is the next reply that carries x.
+- Verbs are answered in the order of their lines. Actions run beside each other and beside the
+  verbs that follow, up to `pending`, and answer as they end.
+- Who does not read what it is sent is not read from, so that verbs never pile up. What its running
+  actions answer piles up to `outstanding_bytes`; then, or after `write_timeout`, it is dropped.
+- A file's bytes are sent as they are, so nothing else is sent meanwhile.
+- The end, whoever asks for it, waits for the actions that run. Half a line at the end is no line.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias, cast
+
+from msgspec import Struct
+
+from actionhero.actions.dispatch import Dispatcher
+from actionhero.codec import encode_json
+from actionhero.connections import Connection, new_id
+from actionhero.errors import (
+    ActionError,
+    ActionHeroError,
+    MalformedError,
+    TooLargeError,
+    UnknownActionError,
+)
+from actionhero.messages import Call, Reply, Words
+from actionhero.protocols.lines import (
+    Ending,
+    JsonLine,
+    LineReader,
+    WordLine,
+    read_line,
+    read_words,
+)
+from actionhero.protocols.replies import (
+    MessageId,
+    encode_error,
+    encode_fields,
+    encode_id,
+    find_id,
+)
+from actionhero.protocols.verbs import VERBS, Limits, current_room
+from actionhero.settings import TcpSettings
+from actionhero.transports.calls import Calls, Running, Stats
+from actionhero.transports.files import FoundFile, OpenFile
+from actionhero.transports.watch import Watch
+
+BATCH = 50
+"""Lines of one client that are taken in one turn of the loop; others come in between."""
+LINGER = 2.0
+"""Seconds for a client to read the last words, where it is still sending."""
+_FILE_PART = 64 * 1024
+
+_log = logging.getLogger("actionhero.tcp")
+
+FindFile: TypeAlias = Callable[[str], Awaitable[FoundFile]]
+"""Finds a file of the public folder, or raises `NotFoundError`."""
+
+
+class Desk(Struct, frozen=True):
+    """What all clients of a server share."""
+
+    settings: TcpSettings
+    running: Running
+    dispatcher: Dispatcher
+    stats: Stats
+    welcome: str
+    find_file: FindFile
+    documentation: Callable[[], object]
+    watch: "Watch[TcpClient]"
+    limits: Limits
+
+
+class TcpClient(asyncio.Protocol):
+    """The connection of one client."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._reader = LineReader(desk.settings.line_bytes)
+        self._lines: deque[bytes] = deque()
+        self._count = 0
+        self._heard = 0.0
+        self._farewell: bytes | None = None
+        self._held: list[bytes] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._is_paused = False
+        self._is_half_closed = False
+        self._is_scheduled = False
+        self._is_closed = False
+        self._transport: asyncio.Transport
+        self._connection: Connection
+        self._calls: Calls
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        desk = self._desk
+        self._transport = cast("asyncio.Transport", transport)
+        self._connection = Connection("tcp", *_peer(transport), max_pending=desk.settings.pending)
+        self._calls = Calls(
+            desk.running, desk.dispatcher, desk.stats, self._connection, self._respond
+        )
+        if len(desk.watch) >= desk.settings.connections:
+            error = ActionError("too many connections", code="too_many_connections", status=503)
+            self._send(encode_error(error, b'"context":"api"}'))
+            self._is_closed = True
+            self._transport.close()
+            return
+        most = desk.settings.outstanding_bytes
+        self._transport.set_write_buffer_limits(high=most, low=most // 2)
+        desk.watch.enter(self)
+        self._heard = desk.watch.now
+        self._send(
+            encode_json(
+                {
+                    "welcome": desk.welcome,
+                    "room": current_room(self._connection),
+                    "context": "api",
+                }
+            )
+        )
+        if desk.watch.is_emptying:
+            self.end("server shutdown")
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_closed or self._farewell is not None:
+            return
+        lines = self._reader.receive(data)
+        if lines:
+            self._heard = self._desk.watch.now
+            self._lines.extend(lines)
+        self._work()
+
+    def eof_received(self) -> bool:
+        """The client has said all; it may still be listening."""
+        self._is_half_closed = True
+        self._work()
+        return not self._is_closed
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_closed = True
+        self._lines.clear()
+        self._resume_file()
+        self._desk.watch.leave(self)
+
+    def pause_writing(self) -> None:
+        self._is_paused = True
+        self._desk.watch.expect(self, self._desk.settings.write_timeout)
+
+    def resume_writing(self) -> None:
+        self._is_paused = False
+        if not self._is_closed:
+            self._desk.watch.excuse(self)
+            self._resume_file()
+            self._work()
+
+    # What the watch and the server call.
+
+    def look(self, now: float) -> None:
+        """End the connection if nothing came for long and nothing runs."""
+        if not self._calls.pending and now - self._heard >= self._desk.settings.idle_timeout:
+            self.end("idle timeout")
+
+    def drop(self) -> None:
+        """End the connection at once, whatever is unsent."""
+        self._is_closed = True
+        self._transport.abort()
+
+    def end(self, reason: str) -> None:
+        """Take no more lines; say goodbye when all that runs has answered."""
+        self._leave(encode_json({"status": "Bye!", "context": "response", "reason": reason}))
+
+    # Lines in.
+
+    def _work(self) -> None:
+        """Take lines, as long as the client reads and no file is under way."""
+        for _ in range(BATCH):
+            if not self._lines or self._is_busy:
+                break
+            self._take(self._lines.popleft())
+        else:
+            self._work_later()
+        self._settle()
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._is_paused or self._is_scheduled or self._held is not None
+
+    def _work_later(self) -> None:
+        """Let others have their turn."""
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._work_on)
+
+    def _work_on(self) -> None:
+        self._is_scheduled = False
+        self._work()
+
+    def _settle(self) -> None:
+        """What follows from how things stand: end, read on, or read no more for now."""
+        if self._is_closed:
+            return
+        if self._farewell is not None:
+            if not self._calls.pending:
+                self._close(self._farewell)
+        elif self._lines or self._is_busy:
+            if self._transport.is_reading():
+                self._transport.pause_reading()
+        elif self._reader.ending is not None:
+            self._stop_reading(self._reader.ending)
+        elif self._is_half_closed:
+            self._leave(b"")
+        elif not self._transport.is_reading():
+            self._transport.resume_reading()
+
+    def _stop_reading(self, ending: Ending) -> None:
+        if ending == "interrupted":
+            self.end("request")
+            return
+        self._count += 1
+        error = TooLargeError(f"a line may have {self._desk.settings.line_bytes} bytes")
+        self._leave(encode_error(error, self._trailer(None)))
+
+    def _take(self, line: bytes) -> None:
+        """Do what one line asks for."""
+        self._count += 1
+        self._desk.stats.increment("socketServer:numberOfRequests")
+        try:
+            asked = read_line(line)
+        except MalformedError as exc:
+            self._send(encode_error(exc, self._trailer(find_id(line))))
+            return
+        trailer = self._trailer(asked.messageId if isinstance(asked, JsonLine) else None)
+        try:
+            if isinstance(asked, JsonLine):
+                self._calls.run(self._read_call(asked), trailer)
+            else:
+                self._take_words(asked, trailer)
+        except ActionHeroError as exc:
+            self._send(encode_error(exc, trailer))
+
+    def _take_words(self, asked: WordLine, trailer: bytes) -> None:
+        verb = VERBS.get(asked.first)
+        own_verb = _OWN_VERBS.get(asked.first)
+        if verb is not None:
+            fields = verb(self._connection, asked.rest, self._desk.limits)
+            self._send(encode_fields(fields, trailer))
+        elif own_verb is not None:
+            own_verb(self, asked.rest, trailer)
+        else:
+            words: Words = {**self._connection.params, **read_words(asked.rest)}
+            self._calls.run(_call(asked.first, words), trailer)
+
+    def _read_call(self, asked: JsonLine) -> Call:
+        """JSON parameters stand for themselves; without them the sticky ones hold."""
+        if asked.action is None:
+            raise UnknownActionError('no action was named; write {"action": "...", "params": {}}')
+        body = asked.body
+        if body is None:
+            return _call(asked.action, self._connection.params)
+        return Call(asked.action, body=body)
+
+    def _trailer(self, message_id: MessageId) -> bytes:
+        """The end of the reply to the line that is being read."""
+        if message_id is None:
+            message_id = self._connection.params.get("messageId")
+        given = encode_id(new_id() if message_id is None else message_id)
+        return b'"context":"response","messageId":%b,"messageCount":%d}' % (given, self._count)
+
+    # Verbs that need I/O.
+
+    def _document(self, _rest: str, trailer: bytes) -> None:
+        self._send(encode_fields({"data": self._desk.documentation()}, trailer))
+
+    def _quit(self, _rest: str, _trailer: bytes) -> None:
+        self.end("request")
+
+    def _start_file(self, name: str, trailer: bytes) -> None:
+        if not name:
+            raise MalformedError("write `file name`")
+        self._held = []
+        try:
+            self._calls.start(trailer, self._send_file, name)
+        except ActionHeroError:
+            self._held = None
+            raise
+
+    async def _send_file(self, name: str) -> Reply | None:
+        """Send a file's bytes, and nothing else until they are out."""
+        try:
+            found = await self._desk.find_file(name)
+            with await asyncio.to_thread(OpenFile, found) as opened:
+                await self._send_parts(opened)
+        except ActionHeroError as exc:
+            return Reply(error=exc)
+        except OSError:
+            _log.exception("%s could not be read", name)
+            self.drop()  # only so can the client tell that bytes are missing
+        finally:
+            self._release()
+        return None
+
+    async def _send_parts(self, opened: OpenFile) -> None:
+        loop = asyncio.get_running_loop()
+        while part := await asyncio.to_thread(opened.read, _FILE_PART):
+            if self._is_closed:
+                return
+            self._transport.write(part)
+            while self._is_paused and not self._is_closed:
+                self._writable = loop.create_future()
+                await self._writable
+
+    def _resume_file(self) -> None:
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+
+    # Messages out.
+
+    def _respond(self, text: bytes) -> None:
+        """Send what a call answered."""
+        if self._held is not None:
+            self._held.append(text)
+            return
+        if text:
+            self._send(text)
+        if self._farewell is not None:
+            self._settle()
+
+    def _release(self) -> None:
+        """Send what had to wait for a file, and take lines again."""
+        held, self._held = self._held or [], None
+        for text in held:
+            self._send(text)
+        self._work_later()
+
+    def _send(self, text: bytes) -> None:
+        if self._is_closed:
+            return
+        most = self._desk.settings.outstanding_bytes
+        if self._is_paused and self._transport.get_write_buffer_size() > most:
+            self.drop()
+            return
+        self._transport.write(text + b"\r\n")
+
+    def _leave(self, farewell: bytes) -> None:
+        """Take no more lines, and go as soon as nothing runs; `farewell` may be empty."""
+        if self._farewell is None:
+            self._farewell = farewell
+            self._lines.clear()
+            self._settle()
+
+    def _close(self, farewell: bytes) -> None:
+        if farewell:
+            self._send(farewell)
+        self._is_closed = True
+        if self._reader.ending == "too_long" and not self._is_half_closed:
+            self._transport.write_eof()
+            self._transport.resume_reading()  # closing on unread bytes would take the error back
+            self._desk.watch.expect(self, LINGER)
+        else:
+            self._transport.close()
+            self._desk.watch.expect(self, self._desk.settings.write_timeout)
+
+
+_OwnVerb: TypeAlias = Callable[[TcpClient, str, bytes], None]
+
+_OWN_VERBS: Mapping[str, _OwnVerb] = {
+    "documentation": TcpClient._document,
+    "file": TcpClient._start_file,
+    "quit": TcpClient._quit,
+    "exit": TcpClient._quit,
+    "close": TcpClient._quit,
+}
+
+
+def _call(action: str, words: Words) -> Call:
+    version = words.get("apiVersion")
+    return Call(action, words, version=version if isinstance(version, str) else None)
+
+
+def _peer(transport: asyncio.BaseTransport) -> tuple[str, int]:
+    """The client's address; empty on a unix socket, or if the client has gone already."""
+    peer = transport.get_extra_info("peername")
+    return peer[:2] if isinstance(peer, tuple) else ("", 0)

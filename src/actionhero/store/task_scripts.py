@@ -192,12 +192,13 @@ class QueueScripts:
         for the end of its lease."""
         return int(await self._scripts["leave"](self._client, self._keys, (server,)))
 
-    async def reconcile(self, server: str, tokens: Mapping[str, str]) -> list[str]:
+    async def reconcile(self, server: str, tokens: Mapping[bytes, str]) -> list[bytes]:
         """Give back what the store says the server holds and `tokens` (by id) does not have.
         Returns the ids of `tokens` that the server does not hold (any more)."""
-        args = [server, *(part for pair in tokens.items() for part in pair)]
-        lost = await self._scripts["reconcile"](self._client, self._keys, args)
-        return [id.decode() for id in lost]
+        args: list[Arg] = [server]
+        for pair in tokens.items():
+            args += pair
+        return list(await self._scripts["reconcile"](self._client, self._keys, args))
 
     async def cancel(self, id: str) -> str:
         """`cancelled`, or the state that prevents it, or `unknown`."""

@@ -1,0 +1,101 @@
+"""What a lane holds: claims, and how they are settled with the next tick."""
+
+from typing import Final
+
+from actionhero.store.link import Arg
+from actionhero.tasks.outcomes import (
+    DONE,
+    GIVEN_BACK,
+    Done,
+    Failed,
+    GivenBack,
+    Outcome,
+    Parked,
+    Retrying,
+)
+from actionhero.tasks.record import ONCE
+
+
+class Claim:
+    """One task that the store gave to us. `token` proves it when it is settled."""
+
+    __slots__ = ("id", "is_dropped", "is_in_thread", "record", "token", "troubles")
+
+    def __init__(self, id: bytes, token: str, record: bytes, troubles: bytes | None) -> None:
+        self.id = id
+        self.token = token
+        self.record = record
+        self.troubles = troubles
+        self.is_dropped = False
+        """Whether somebody else has it now; what it still does counts for nothing."""
+        self.is_in_thread = False
+        """Whether a thread works on it, which cannot be stopped."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing to do about it but to forget it, once it is done."""
+        return self.record[2] == ONCE and self.troubles is None
+
+
+Settled = tuple[Claim, Outcome]
+_WHAT: Final = {Done: "d", Retrying: "r", Failed: "f", Parked: "x", GivenBack: "b"}
+
+
+class Settlements:
+    """The outcomes that wait for the next tick."""
+
+    __slots__ = ("gives_back", "others", "plain")
+
+    def __init__(self) -> None:
+        self.plain: list[Claim] = []
+        self.others: list[Settled] = []
+        self.gives_back = False
+        """Whether tasks go back to the queue: then the same tick must not claim them again."""
+
+    @property
+    def is_any(self) -> bool:
+        """Whether there are any."""
+        return bool(self.plain or self.others)
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        return len(self.plain) + len(self.others)
+
+    def add(self, claim: Claim, outcome: Outcome) -> None:
+        """Settle a claim so."""
+        if outcome is DONE and claim.is_plain:
+            self.plain.append(claim)
+        else:
+            self.others.append((claim, outcome))
+            if outcome is GIVEN_BACK:
+                self.gives_back = True
+
+    def claims(self) -> list[Claim]:
+        """All that are settled."""
+        return [*self.plain, *(claim for claim, _ in self.others)]
+
+    def args(self) -> list[Arg]:
+        """The part of a tick's arguments that says all this."""
+        groups: dict[str, list[bytes]] = {}
+        for claim in self.plain:
+            groups.setdefault(claim.token, []).append(claim.id)
+        args: list[Arg] = [len(groups)]
+        for token, ids in groups.items():
+            args += (token, len(ids), *ids)
+        args.append(len(self.others))
+        for claim, outcome in self.others:
+            amount, text = _details(outcome)
+            args += (_WHAT[type(outcome)], claim.id, claim.token, amount, text)
+        return args
+
+
+def _details(outcome: Outcome) -> tuple[int, bytes]:
+    match outcome:
+        case Retrying(delay, error):
+            return round(delay * 1000), error
+        case Failed(error):
+            return 0, error
+        case Parked(reason):
+            return 0, reason
+    return 0, b""

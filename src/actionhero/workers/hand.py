@@ -1,0 +1,105 @@
+"""What a lane has in hand: claims that wait to start, that run, and that have ended.
+
+The store holds the same set of ids under our name (`held`), from the tick that claimed them to the
+tick that settles them. A claim that runs has one slot; so has nothing else but a tick under way.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from actionhero.store.task_scripts import TickReply
+from actionhero.tasks.outcomes import GIVEN_BACK, Outcome
+from actionhero.workers.claims import Claim, Settlements
+from actionhero.workers.executor import Executor
+from actionhero.workers.slots import Slots
+
+
+class Hand:
+    """Claims, by where they stand. `finished` is called after each run."""
+
+    def __init__(self, slots: Slots, executor: Executor, finished: Callable[[], None]) -> None:
+        self.held: dict[bytes, Claim] = {}
+        self.backlog: deque[Claim] = deque()
+        self.settlements = Settlements()
+        self.last_start = 0.0
+        """When a claim last left the backlog, or came to it."""
+        self.oldest_outcome = 0.0
+        self._running: dict[Claim, asyncio.Task[None]] = {}
+        self._slots = slots
+        self._executor = executor
+        self._finished = finished
+        self._loop = asyncio.get_running_loop()
+
+    def receive(self, reply: TickReply, token: str, slots: int) -> None:
+        """Take what was claimed; start as many as slots were taken for it, give back the rest."""
+        troubles = reply.troubles or [None] * len(reply.ids)
+        for id, record, trouble in zip(reply.ids, reply.records, troubles, strict=True):
+            claim = self.held[id] = Claim(id, token, record, trouble)
+            self.backlog.append(claim)
+        self.last_start = self._loop.time()
+        startable = min(slots, len(self.backlog))
+        for _ in range(startable):
+            self._start(self.backlog.popleft())
+        if startable < slots:
+            self._slots.give(slots - startable)
+
+    def start_if_waiting(self) -> None:
+        """Start one of the backlog, if a slot is free."""
+        if self.backlog and self._slots.take(1):
+            self._start_next()
+
+    def take_settlements(self) -> Settlements:
+        """What has ended, for a tick."""
+        settlements, self.settlements = self.settlements, Settlements()
+        return settlements
+
+    def forget(self, settled: Iterable[Claim]) -> None:
+        """The store has settled these."""
+        for claim in settled:
+            self.held.pop(claim.id, None)
+
+    def give_back_backlog(self) -> None:
+        """What has not started is for others."""
+        for claim in reversed(self.backlog):  # each goes to the head of the queue
+            self.settlements.add(claim, GIVEN_BACK)
+        self.backlog.clear()
+
+    def interrupt(self) -> None:
+        """Cancel what runs. It is given back, for it did not end; what is in a thread is not."""
+        for running in self._running.values():
+            running.cancel()
+
+    def drop(self, ids: Iterable[bytes]) -> None:
+        """Others have these: their runs are cancelled, and their outcomes count for nothing."""
+        for id in list(ids):
+            claim = self.held.pop(id, None)
+            if claim is not None:
+                claim.is_dropped = True
+                if running := self._running.get(claim):
+                    running.cancel()
+        self.backlog = deque(claim for claim in self.backlog if not claim.is_dropped)
+
+    def _start_next(self) -> None:
+        self.last_start = self._loop.time()
+        self._start(self.backlog.popleft())
+
+    def _start(self, claim: Claim) -> None:
+        self._running[claim] = self._loop.create_task(self._run(claim))
+
+    async def _run(self, claim: Claim) -> None:
+        outcome: Outcome | None
+        try:
+            outcome = await self._executor.execute(claim)
+        except asyncio.CancelledError:
+            outcome = None if claim.is_in_thread else GIVEN_BACK
+        del self._running[claim]
+        if outcome is not None and not claim.is_dropped:
+            if not self.settlements.is_any:
+                self.oldest_outcome = self._loop.time()
+            self.settlements.add(claim, outcome)
+        if self.backlog and not self._slots.is_contended:
+            self._start_next()
+        else:
+            self._slots.give()
+        self._finished()

@@ -1,0 +1,312 @@
+"""One queue (or shard) of a worker: the loop around `tick`.
+
+Rules
+- One tick is under way at a time. It settles what finished, claims what can start, and says when to
+  look again. If its reply is lost, the same tick is sent again: the store carries it out once.
+- A tick goes out as soon as something finished. While one is under way, what finishes is gathered
+  for the next, so the batches grow with the load by themselves.
+- While tasks are short, some more than can start are claimed, so that the next batch is there when
+  this one ends: about as many as finish within `_AHEAD` seconds. What still has not started after
+  `_STALE` seconds is given back, for whoever is free.
+- Idle, a lane costs one tick a `_POLL` and one blocking command: no polling for tasks. The poll is
+  for what no command tells: a server that died.
+- Store away: what runs goes on, what finishes waits, and the lane goes on by itself later.
+- Lease lost: others have our tasks. What runs is cancelled (its outcome would be refused anyway),
+  and the lane registers anew.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from actionhero.errors import StoreError, StoreUnavailableError
+from actionhero.store.client import StoreClient
+from actionhero.store.link import Arg
+from actionhero.store.task_scripts import Occurring, QueueScripts, TickReply
+from actionhero.tasks.queue import Counter
+from actionhero.workers.alarm import Alarm
+from actionhero.workers.claims import Settlements
+from actionhero.workers.executor import Executor
+from actionhero.workers.hand import Hand
+from actionhero.workers.heartbeat import Heartbeat, Lease
+from actionhero.workers.listener import Listener
+from actionhero.workers.reports import count, report
+from actionhero.workers.slots import Slots
+
+_log = logging.getLogger("actionhero.tasks")
+_POLL = 1.0
+_LIMIT = 500
+"""Tasks claimed in one tick, at most."""
+_AHEAD = 0.02
+_STALE = 0.1
+_HELD_BACK = 0.005
+"""Seconds that an outcome may wait for company, while more is about to finish."""
+_UNTIL_RENEWED = 0.05
+"""Seconds until a lease that ran out, but that nobody took, should be renewed."""
+_DUTY_INTERVAL = 0.002
+"""Seconds between two looks for what is due, while tasks keep the lane busy."""
+
+
+class LaneOptions(NamedTuple):
+    """What the lanes of a worker share. `lease` is in seconds."""
+
+    server: str
+    lease: float
+    max_lapses: int
+
+
+class Parts(NamedTuple):
+    """Whom the lanes of a worker share."""
+
+    client: StoreClient
+    slots: Slots
+    executor: Executor
+    heartbeat: Heartbeat
+    stats: Counter
+
+
+class _Turn(NamedTuple):
+    """A tick that was sent."""
+
+    args: list[Arg]
+    token: str
+    want: int
+    reserved: int
+    settlements: Settlements
+
+
+class Lane:
+    """The loop of one queue. `run` is its life; it ends after `close`, when nothing is held."""
+
+    def __init__(
+        self,
+        scripts: QueueScripts,
+        options: LaneOptions,
+        parts: Parts,
+        types: Sequence[Occurring],
+    ) -> None:
+        self.queue = scripts.keys.name
+        self.runs = 0
+        self._scripts = scripts
+        self._options = options
+        self._parts = parts
+        self._slots = parts.slots
+        self._types = types
+        self._loop = asyncio.get_running_loop()
+        self._hand = Hand(parts.slots, parts.executor, self._finished)
+        self._listener = Listener(parts.client, scripts.keys, options.server, self._look)
+        self._alarm = Alarm()
+        self._unanswered: _Turn | None = None
+        self._number = 0
+        self._ahead = 0
+        self._is_registered = False
+        self._is_closing = False
+        self._is_hungry = True
+        self._next_look = 0.0
+        self._next_duties = 0.0
+        self._last_turn = 0.0
+
+    # from outside
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it holds nothing, and found nothing when it last looked."""
+        return not (self._hand.held or self._is_hungry or self._unanswered)
+
+    async def register(self) -> None:
+        """Begin to work the queue. Raises `StoreError`."""
+        lease = round(self._options.lease * 1000)
+        await self._scripts.register(self._options.server, lease, self._types)
+        self._is_registered = True
+        self._is_hungry = True
+        self._parts.heartbeat.keep(self.queue, Lease(self._scripts, self._look))
+
+    async def run(self) -> None:
+        """Work until closed, whatever happens to the store."""
+        listening = self._loop.create_task(self._listener.run(), name=f"listen {self.queue}")
+        try:
+            while self._hand.held or self._unanswered or not self._is_closing:
+                await self._live()
+        finally:
+            listening.cancel()
+            self._alarm.cancel()
+
+    def close(self) -> None:
+        """Claim nothing more, and give back what has not started."""
+        self._is_closing = True
+        self._hand.give_back_backlog()
+        self._alarm.ring()
+
+    def interrupt(self) -> None:
+        """Cancel what runs and give it back, for it did not end."""
+        self._hand.interrupt()
+
+    async def leave(self) -> None:
+        """Stop working the queue. What a thread still works on is left to the lease."""
+        self._parts.heartbeat.drop(self.queue)
+        if not self._is_registered:
+            return
+        try:
+            left = await self._scripts.leave(self._options.server)
+        except StoreError as exc:
+            _log.warning("queue %s could not be left: %s", self.queue, exc)
+            return
+        if left:
+            _log.warning("%d tasks of queue %s are left to their lease", left, self.queue)
+
+    # the loop
+
+    async def _live(self) -> None:
+        try:
+            if not self._is_registered:
+                await self.register()
+            while not self._is_due():
+                await self._alarm.wait(self._latest())
+            await self._turn()
+        except StoreUnavailableError:
+            await self._wait_for_store()
+        except Exception:
+            _log.exception("queue %s: the worker goes on in a second", self.queue)
+            await asyncio.sleep(_POLL)
+
+    async def _wait_for_store(self) -> None:
+        with contextlib.suppress(StoreUnavailableError):  # the client says that it stays away
+            await self._parts.client.wait_connected(_POLL)
+        await asyncio.sleep(random.uniform(0.02, 0.2))  # noqa: S311  not a secret
+
+    def _is_due(self) -> bool:
+        now = self._loop.time()
+        if self._unanswered is not None or now >= self._next_look:
+            return True
+        hand = self._hand
+        if hand.settlements.is_any:
+            low = len(hand.backlog) <= self._ahead // 2
+            return low or self._is_closing or now >= hand.oldest_outcome + _HELD_BACK
+        if hand.backlog and now >= hand.last_start + _STALE:
+            return True
+        return self._is_hungry and not self._is_closing and self._has_room()
+
+    def _has_room(self) -> bool:
+        return self._slots.free > 0 or self._ahead > len(self._hand.backlog)
+
+    def _latest(self) -> float:
+        """When a tick is due, at the latest."""
+        hand = self._hand
+        when = self._next_look
+        if hand.settlements.is_any:
+            when = min(when, hand.oldest_outcome + _HELD_BACK)
+        if hand.backlog:
+            when = min(when, hand.last_start + _STALE)
+        if (self._is_hungry or hand.backlog) and not self._slots.free:
+            self._slots.wait(self._slot_came)
+        return when
+
+    def _look(self) -> None:
+        """Somebody says that there is something to see."""
+        self._is_hungry = True
+        self._next_look = self._next_duties = 0.0
+        self._alarm.ring()
+
+    def _slot_came(self) -> None:
+        self._hand.start_if_waiting()
+        self._alarm.ring()
+
+    def _finished(self) -> None:
+        if len(self._hand.backlog) <= self._ahead // 2 or self._is_closing:
+            self._alarm.ring()
+        else:
+            self._alarm.ring_at(self._hand.oldest_outcome + _HELD_BACK)
+
+    async def _turn(self) -> None:
+        turn = self._unanswered or self._compose()
+        self._unanswered = turn
+        reply = await self._scripts.tick(turn.args)
+        self._unanswered = None
+        if reply.status == "lost":
+            self._lose(turn)
+            return
+        self._take(turn, reply)
+        if reply.held != len(self._hand.held):
+            await self._reconcile()
+
+    # a tick on its way out
+
+    def _compose(self) -> _Turn:
+        now = self._loop.time()
+        hand = self._hand
+        if hand.backlog and now >= hand.last_start + _STALE:
+            hand.give_back_backlog()
+        settlements = hand.take_settlements()
+        self._look_ahead(settlements.count, now)
+        reserved = want = 0
+        if not self._is_closing and not settlements.gives_back:
+            reserved = self._slots.take(_LIMIT)
+            want = min(_LIMIT, reserved + max(0, self._ahead - len(hand.backlog)))
+        does_duties = now >= self._next_duties
+        if does_duties:
+            self._next_duties = now + _DUTY_INTERVAL
+        self._number += 1
+        options = self._options
+        args: list[Arg] = [options.server, self._number, want, int(does_duties), options.max_lapses]
+        args += settlements.args()
+        return _Turn(args, str(self._number), want, reserved, settlements)
+
+    def _look_ahead(self, finished: int, now: float) -> None:
+        """How many to claim beyond the free slots: none, unless tasks finish quickly."""
+        took = max(now - self._last_turn, 1e-6)
+        self._last_turn = now
+        self._ahead = min(_LIMIT, 2 * finished, int(finished / took * _AHEAD))
+
+    # its reply
+
+    def _take(self, turn: _Turn, reply: TickReply) -> None:
+        hand = self._hand
+        hand.forget(turn.settlements.claims())
+        self.runs += count(turn.settlements, self._parts.stats)
+        if reply.notes or reply.refused:
+            report(self.queue, reply, self._parts.stats)
+        hand.receive(reply, turn.token, turn.reserved)
+        if self._is_closing:
+            hand.give_back_backlog()
+        if turn.want:
+            self._is_hungry = len(reply.ids) >= turn.want
+        if reply.status == "expired":
+            self._is_hungry = True
+            self._parts.heartbeat.renew_now()
+        elif not self._is_hungry and not self._is_closing:
+            self._listener.listen()
+        self._plan_look(reply)
+
+    def _plan_look(self, reply: TickReply) -> None:
+        wait = _POLL if reply.wait < 0 else min(_POLL, reply.wait / 1000)
+        if reply.status == "expired":
+            wait = _UNTIL_RENEWED
+        if wait < _POLL:
+            self._next_duties = 0.0
+        self._next_look = self._loop.time() + wait
+
+    async def _reconcile(self) -> None:
+        """The store and we do not agree on what we hold: it lost a moment, or gave ours away."""
+        held = self._hand.held
+        tokens = {claim.id: claim.token for claim in held.values()}
+        lost = await self._scripts.reconcile(self._options.server, tokens)
+        _log.warning("queue %s: reconciled with the store; %d tasks lost", self.queue, len(lost))
+        self._hand.drop(lost)
+
+    def _lose(self, turn: _Turn) -> None:
+        """Others have what we held."""
+        held = self._hand.held
+        if held:
+            _log.error(
+                "the lease on queue %s was lost: its %d tasks run elsewhere, ours are cancelled",
+                self.queue,
+                len(held),
+            )
+            self._parts.stats.increment("tasks:leasesLost")
+        self._hand.drop(held)
+        self._hand.take_settlements()
+        self._slots.give(turn.reserved)
+        self._is_registered = False

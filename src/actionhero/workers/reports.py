@@ -1,0 +1,61 @@
+"""What a tick tells beside its work, logged, and what it settled, counted."""
+
+import logging
+from typing import Final
+
+from actionhero.store.task_scripts import TickReply
+from actionhero.tasks.outcomes import Done, Failed, GivenBack, Parked, Retrying
+from actionhero.tasks.queue import Counter
+from actionhero.workers.claims import Settlements
+
+_log = logging.getLogger("actionhero.tasks")
+
+_NOTES: Final = {
+    "lapsed": (logging.WARNING, "task %s goes back to its queue: server %s is gone", "tasksLapsed"),
+    "poisoned": (logging.ERROR, "task %s failed: too many servers were lost under it (last %s)",
+                 "tasksFailed"),
+    "reaped": (logging.WARNING, "server %s is gone: its lease ran out%s", ""),
+    "removed": (logging.INFO, "periodic task %s stops: no server defines it any more%s", ""),
+    "fanout": (logging.INFO, "task %s ended everywhere (expected, done, failed, absent: %s)", ""),
+    "missing": (logging.ERROR, "task %s has no record in the store: it is dropped%s", ""),
+}  # fmt: skip
+
+
+def count(settlements: Settlements, stats: Counter) -> int:
+    """Count what the store has settled. Returns how many runs that were."""
+    runs = len(settlements.plain)
+    for _, outcome in settlements.others:
+        match outcome:
+            case Done():
+                runs += 1
+            case Retrying():
+                runs += 1
+                stats.increment("tasks:tasksRetried")
+            case Failed():
+                runs += 1
+                stats.increment("tasks:tasksFailed")
+            case Parked():
+                stats.increment("tasks:tasksFailed")
+            case GivenBack():
+                stats.increment("tasks:tasksGivenBack")
+    if runs:
+        stats.increment("tasks:tasksRun", runs)
+    return runs
+
+
+def report(queue: str, reply: TickReply, stats: Counter) -> None:
+    """Tell it."""
+    for note in reply.notes:
+        kind, _, rest = note.decode("utf-8", "replace").partition(" ")
+        id, _, more = rest.partition(" ")
+        level, message, stat = _NOTES[kind]
+        _log.log(level, message, id, more, extra={"queue": queue})
+        if stat:
+            stats.increment(f"tasks:{stat}")
+    if reply.refused:
+        stats.increment("tasks:settlementsRefused", len(reply.refused))
+        _log.warning(
+            "%d outcomes were refused: those tasks had been given to others",
+            len(reply.refused),
+            extra={"queue": queue},
+        )

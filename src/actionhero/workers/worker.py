@@ -1,0 +1,160 @@
+"""What runs tasks in one server: a lane for each queue, and what the lanes share.
+
+`drain` is the graceful end: nothing more is claimed, what has not started is given back at once,
+what runs may finish until the deadline, then it is cancelled and given back. What is given back
+counts nothing. The hard end needs no code: the lease runs out, and others take over.
+"""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from actionhero.deadlines import Deadlines
+from actionhero.store.task_scripts import QueueScripts
+from actionhero.tasks.queue import Counter
+from actionhero.tasks.schedule import periodic_types
+from actionhero.tasks.task import TaskDefinition
+from actionhero.workers.executor import Executor, Provide
+from actionhero.workers.heartbeat import STUCK_LIMIT, Heartbeat
+from actionhero.workers.lane import Lane, LaneOptions, Parts
+from actionhero.workers.slots import Slots
+
+if TYPE_CHECKING:
+    from actionhero.store.client import StoreClient
+    from actionhero.store.keys import Keys
+
+_LAST_WORDS = 5.0
+"""Seconds for the last outcomes to reach the store, once nothing runs."""
+_BURST_POLL = 0.02
+
+
+class Worker:
+    """Runs the tasks of some queues. Durations are in seconds.
+
+    `server_id` is `NAME:RANDOM`, new for each run of a server; what was meant for a server that is
+    gone waits a while for one of the same name. `queues` empty: all that tasks are defined for.
+    """
+
+    def __init__(
+        self,
+        client: "StoreClient",
+        keys: "Keys",
+        definitions: Mapping[str, TaskDefinition],
+        *,
+        queues: Iterable[str] = (),
+        concurrency: int,
+        server_id: str,
+        provide: Provide,
+        stats: Counter,
+        lease: float = 10.0,
+        max_lapses: int = 3,
+        stuck_limit: float = STUCK_LIMIT,
+    ) -> None:
+        self._client = client
+        self._keys = keys
+        self._definitions = definitions
+        self._provide = provide
+        self._stats = stats
+        self._concurrency = concurrency
+        self._stuck_limit = stuck_limit
+        defined = dict.fromkeys(one.queue for one in definitions.values())
+        self.queues = tuple(dict.fromkeys(queues)) or tuple(defined)
+        self._options = LaneOptions(_clean(server_id), lease, max_lapses)
+        self._lanes: dict[Lane, asyncio.Task[None]] = {}
+        self._heartbeat: Heartbeat | None = None
+        self._executor: Executor | None = None
+
+    @property
+    def runs(self) -> int:
+        """How many runs of tasks came to an end here."""
+        return sum(lane.runs for lane in self._lanes)
+
+    async def start(self) -> None:
+        """Register with every queue and begin. Raises `StoreError`, `DefinitionError`."""
+        options = self._options
+        self._executor = Executor(
+            self._definitions.values(),
+            self._provide,
+            Deadlines(asyncio.get_running_loop()),
+            self._concurrency,
+        )
+        self._heartbeat = Heartbeat(
+            options.server, lambda: self._client.url, options.lease, self._stuck_limit
+        )
+        slots = Slots(self._concurrency)
+        parts = Parts(self._client, slots, self._executor, self._heartbeat, self._stats)
+        lanes = [self._lane(queue, parts) for queue in self.queues]
+        if self.queues:
+            await self._client.execute("SADD", self._keys.queues, *self.queues)
+        for lane in lanes:
+            await lane.register()
+        self._heartbeat.start()
+        self._lanes = {
+            lane: asyncio.create_task(lane.run(), name=f"tasks of {lane.queue}") for lane in lanes
+        }
+
+    async def drain(self, deadline: float) -> None:
+        """End gracefully; what runs may go on for `deadline` seconds. Only once."""
+        if self._heartbeat is None or self._executor is None:
+            return
+        heartbeat, self._heartbeat = self._heartbeat, None
+        for lane in self._lanes:
+            lane.close()
+        if not await self._wait_lanes(deadline):
+            for lane in self._lanes:
+                lane.interrupt()
+            await self._wait_lanes(_LAST_WORDS)
+        await self._stop_lanes()
+        await heartbeat.stop()
+        self._executor.close()
+
+    async def run_burst(self) -> int:
+        """Work until no queue has anything to run now and nobody runs anything of them, then end.
+
+        What is delayed is not waited for. Returns how many runs came to an end here.
+        """
+        await self.start()
+        try:
+            while not await self._is_all_done():  # noqa: ASYNC110  others' tasks count too
+                await asyncio.sleep(_BURST_POLL)
+        finally:
+            await self.drain(0.0)
+        return self.runs
+
+    def _lane(self, queue: str, parts: Parts) -> Lane:
+        scripts = QueueScripts(self._client, self._keys.queue(queue))
+        types = periodic_types(self._definitions.values(), queue)
+        return Lane(scripts, self._options, parts, types)
+
+    async def _wait_lanes(self, seconds: float) -> bool:
+        """Whether all lanes ended in time."""
+        if not self._lanes:
+            return True
+        _, pending = await asyncio.wait(self._lanes.values(), timeout=seconds)
+        return not pending
+
+    async def _stop_lanes(self) -> None:
+        for lane, life in self._lanes.items():
+            life.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await life
+            await lane.leave()
+
+    async def _is_all_done(self) -> bool:
+        if not all(lane.is_idle for lane in self._lanes):
+            return False
+        counts = [
+            await QueueScripts(self._client, self._keys.queue(queue)).counts()
+            for queue in self.queues
+        ]
+        return not any(one.pending or one.processing for one in counts) and all(
+            lane.is_idle for lane in self._lanes
+        )
+
+
+def _clean(server_id: str) -> str:
+    """An id that the scripts can take apart: NAME:RANDOM, without spaces and @."""
+    name, _, random = server_id.rpartition(":")
+    return f"{re.sub(r'[^A-Za-z0-9_.:-]', '_', name) or 'server'}:{random}"

@@ -35,6 +35,13 @@ class Counter(Protocol):
 class Provider(Protocol):
     """What hands in the parameters that are no inputs."""
 
+    async def announce(self, queue: str) -> None:
+        """Enter the queue among the known ones. Comes before its first task."""
+        now = time.monotonic()
+        if now - self._known.get(queue, -_KNOWN_FOR) >= _KNOWN_FOR:
+            await self._client.execute("SADD", self._keys.queues, queue)
+            self._known[queue] = now
+
     def provides(self, kind: Any) -> bool: ...
     def provide(self, kind: Any) -> Any: ...
 
@@ -53,7 +60,7 @@ class Tasks:
     ) -> None:
         self._client = client
         self._keys = keys
-        self._definitions = definitions
+        self.definitions = definitions
         self._stats = stats
         self._provider = provider
         self._scripts: dict[str, QueueScripts] = {}
@@ -64,7 +71,7 @@ class Tasks:
 
     def close(self) -> None:
         """Leave the types: enqueueing is an error from now on."""
-        for definition in self._definitions.values():
+        for definition in self.definitions.values():
             if definition.service is self:
                 definition.connect(None)
 
@@ -81,7 +88,7 @@ class Tasks:
         definition = task.definition
         id, record = task.id, new_record(definition.head, task.encoded_params())
         later = _later(task, id, record, delay, at)
-        await self._announce(definition.queue)
+        await self.announce(definition.queue)
         outbox = self._outboxes.get(definition.queue)
         if outbox is None:
             outbox = self._outboxes[definition.queue] = Outbox(self.scripts(definition.queue))
@@ -108,7 +115,7 @@ class Tasks:
         sending: list[asyncio.Task[int]] = []
         async with asyncio.TaskGroup() as group:
             for queue, arrivals in _gather(tasks, delay, at):
-                await self._announce(queue)
+                await self.announce(queue)
                 sending.append(group.create_task(self._send(queue, arrivals)))
                 await asyncio.sleep(0)  # lets this part go out while the next is made
         added = sum(one.result() for one in sending)
@@ -118,13 +125,6 @@ class Tasks:
     async def _send(self, queue: str, arrivals: Arrivals) -> int:
         existing = await self.scripts(queue).enqueue(arrivals)
         return arrivals.count - len(existing)
-
-    async def _announce(self, queue: str) -> None:
-        """Enter the queue among the known ones, before its first task is in it."""
-        now = time.monotonic()
-        if now - self._known.get(queue, -_KNOWN_FOR) >= _KNOWN_FOR:
-            await self._client.execute("SADD", self._keys.queues, queue)
-            self._known[queue] = now
 
     def _count(self, n: int) -> None:
         if self._stats is not None and n:
@@ -137,7 +137,7 @@ class Tasks:
         known = {
             name.decode() for name in await self._client.execute("SMEMBERS", self._keys.queues)
         }
-        return sorted(known | {one.queue for one in self._definitions.values()})
+        return sorted(known | {one.queue for one in self.definitions.values()})
 
     async def counts(self) -> dict[str, Counts]:
         """How many tasks each queue has, by state."""
@@ -240,6 +240,13 @@ class Tasks:
             scripts = QueueScripts(self._client, self._keys.queue(queue))
             self._scripts[queue] = scripts
         return scripts
+
+    async def announce(self, queue: str) -> None:
+        """Enter the queue among the known ones. Comes before its first task."""
+        now = time.monotonic()
+        if now - self._known.get(queue, -_KNOWN_FOR) >= _KNOWN_FOR:
+            await self._client.execute("SADD", self._keys.queues, queue)
+            self._known[queue] = now
 
     def provides(self, kind: Any) -> bool | None:
         """Whether parameters of this type are handed in; None if that is not known here."""

@@ -8,22 +8,19 @@ counts nothing. The hard end needs no code: the lease runs out, and others take 
 import asyncio
 import contextlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from actionhero.deadlines import Deadlines
-from actionhero.store.task_scripts import QueueScripts
-from actionhero.tasks.queue import Counter
+from actionhero.tasks.queue import Counter, Tasks
 from actionhero.tasks.schedule import periodic_types
-from actionhero.tasks.task import TaskDefinition
-from actionhero.workers.executor import Executor, Provide
+from actionhero.workers.executor import Executor
 from actionhero.workers.heartbeat import STUCK_LIMIT, Heartbeat
 from actionhero.workers.lane import Lane, LaneOptions, Parts
 from actionhero.workers.slots import Slots
 
 if TYPE_CHECKING:
     from actionhero.store.client import StoreClient
-    from actionhero.store.keys import Keys
 
 _LAST_WORDS = 5.0
 """Seconds for the last outcomes to reach the store, once nothing runs."""
@@ -33,35 +30,33 @@ _BURST_POLL = 0.02
 class Worker:
     """Runs the tasks of some queues. Durations are in seconds.
 
-    `server_id` is `NAME:RANDOM`, new for each run of a server; what was meant for a server that is
+    `server` is `NAME:RANDOM`, new for each run of a server; what was meant for a server that is
     gone waits a while for one of the same name. `queues` empty: all that tasks are defined for.
     """
 
     def __init__(
         self,
         client: "StoreClient",
-        keys: "Keys",
-        definitions: Mapping[str, TaskDefinition],
+        tasks: Tasks,
         *,
         queues: Iterable[str] = (),
         concurrency: int,
-        server_id: str,
-        provide: Provide,
+        server: str,
+        deadlines: Deadlines,
         stats: Counter,
         lease: float = 10.0,
         max_lapses: int = 3,
         stuck_limit: float = STUCK_LIMIT,
     ) -> None:
         self._client = client
-        self._keys = keys
-        self._definitions = definitions
-        self._provide = provide
+        self._tasks = tasks
         self._stats = stats
+        self._deadlines = deadlines
         self._concurrency = concurrency
         self._stuck_limit = stuck_limit
-        defined = dict.fromkeys(one.queue for one in definitions.values())
+        defined = dict.fromkeys(one.queue for one in tasks.definitions.values())
         self.queues = tuple(dict.fromkeys(queues)) or tuple(defined)
-        self._options = LaneOptions(_clean(server_id), lease, max_lapses)
+        self._options = LaneOptions(_clean(server), lease, max_lapses)
         self._lanes: dict[Lane, asyncio.Task[None]] = {}
         self._heartbeat: Heartbeat | None = None
         self._executor: Executor | None = None
@@ -75,9 +70,9 @@ class Worker:
         """Register with every queue and begin. Raises `StoreError`, `DefinitionError`."""
         options = self._options
         self._executor = Executor(
-            self._definitions.values(),
-            self._provide,
-            Deadlines(asyncio.get_running_loop()),
+            self._tasks.definitions.values(),
+            self._tasks.provide,
+            self._deadlines,
             self._concurrency,
         )
         self._heartbeat = Heartbeat(
@@ -86,9 +81,8 @@ class Worker:
         slots = Slots(self._concurrency)
         parts = Parts(self._client, slots, self._executor, self._heartbeat, self._stats)
         lanes = [self._lane(queue, parts) for queue in self.queues]
-        if self.queues:
-            await self._client.execute("SADD", self._keys.queues, *self.queues)
         for lane in lanes:
+            await self._tasks.announce(lane.queue)
             await lane.register()
         self._heartbeat.start()
         self._lanes = {
@@ -124,9 +118,8 @@ class Worker:
         return self.runs
 
     def _lane(self, queue: str, parts: Parts) -> Lane:
-        scripts = QueueScripts(self._client, self._keys.queue(queue))
-        types = periodic_types(self._definitions.values(), queue)
-        return Lane(scripts, self._options, parts, types)
+        types = periodic_types(self._tasks.definitions.values(), queue)
+        return Lane(self._tasks.scripts(queue), self._options, parts, types)
 
     async def _wait_lanes(self, seconds: float) -> bool:
         """Whether all lanes ended in time."""
@@ -145,16 +138,13 @@ class Worker:
     async def _is_all_done(self) -> bool:
         if not all(lane.is_idle for lane in self._lanes):
             return False
-        counts = [
-            await QueueScripts(self._client, self._keys.queue(queue)).counts()
-            for queue in self.queues
-        ]
+        counts = [await self._tasks.scripts(queue).counts() for queue in self.queues]
         return not any(one.pending or one.processing for one in counts) and all(
             lane.is_idle for lane in self._lanes
         )
 
 
-def _clean(server_id: str) -> str:
+def _clean(server: str) -> str:
     """An id that the scripts can take apart: NAME:RANDOM, without spaces and @."""
-    name, _, random = server_id.rpartition(":")
+    name, _, random = server.rpartition(":")
     return f"{re.sub(r'[^A-Za-z0-9_.:-]', '_', name) or 'server'}:{random}"

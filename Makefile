@@ -10,7 +10,10 @@ demo: $(STAMP)
 	@$(BIN)/python -m actionhero demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -35,13 +35,6 @@ class Counter(Protocol):
 class Provider(Protocol):
     """What hands in the parameters that are no inputs."""
 
-    async def announce(self, queue: str) -> None:
-        """Enter the queue among the known ones. Comes before its first task."""
-        now = time.monotonic()
-        if now - self._known.get(queue, -_KNOWN_FOR) >= _KNOWN_FOR:
-            await self._client.execute("SADD", self._keys.queues, queue)
-            self._known[queue] = now
-
     def provides(self, kind: Any) -> bool: ...
     def provide(self, kind: Any) -> Any: ...
 

@@ -68,12 +68,9 @@ class Worker:
 
     async def start(self) -> None:
         """Register with every queue and begin. Raises `StoreError`, `DefinitionError`."""
-        options = self._options
+        options, tasks = self._options, self._tasks
         self._executor = Executor(
-            self._tasks.definitions.values(),
-            self._tasks.provide,
-            self._deadlines,
-            self._concurrency,
+            tasks.definitions.values(), tasks.provide, self._deadlines, self._concurrency
         )
         self._heartbeat = Heartbeat(
             options.server, lambda: self._client.url, options.lease, self._stuck_limit
@@ -82,7 +79,7 @@ class Worker:
         parts = Parts(self._client, slots, self._executor, self._heartbeat, self._stats)
         lanes = [self._lane(queue, parts) for queue in self.queues]
         for lane in lanes:
-            await self._tasks.announce(lane.queue)
+            await tasks.announce(lane.queue)
             await lane.register()
         self._heartbeat.start()
         self._lanes = {

@@ -9,6 +9,7 @@ import asyncio
 import sys
 
 from actionhero import App
+from actionhero.settings_loading import load_settings
 from benchmarks.peers import noop
 
 app = App("bench")
@@ -22,7 +23,7 @@ async def do_nothing(number: int, email: str) -> None:
 
 async def enqueue(count: int) -> None:
     """Enqueue tasks in bulk."""
-    async with app.connected():
+    async with app.connected(load_settings()):
         for first in range(0, count, 1000):
             numbers = range(first, min(first + 1000, count))
             await app.tasks.enqueue_many(

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from actionhero.errors import SettingsError, StoreEngineError, StoreError, StoreUnavailableError
+from actionhero.errors import (
+    SettingsError,
+    StoreEngineError,
+    StoreError,
+    StoreReplyError,
+    StoreUnavailableError,
+)
 from actionhero.store.client import StoreClient
 from actionhero.store.dial import Engine, dial
 from actionhero.store.process import ServerProcess
@@ -95,8 +101,18 @@ async def test_an_eviction_policy_that_loses_data_is_warned_of(
 ) -> None:
     info = f"maxmemory:{maxmemory}\r\nmaxmemory_policy:{policy}\r\n".encode()
     async with FakeStore(INFO=bulk(info)) as store:
-        await connect(store)
-    assert ("set it to noeviction" in caplog.text) == is_warned
+        client = await StoreClient.connect(store.url)
+        await client.execute_blocking("BLPOP", "a", 1, timeout=1)
+        await client.aclose()
+    assert caplog.text.count("set it to noeviction") == int(is_warned)
+
+
+async def test_a_password_that_is_missing() -> None:
+    async with FakeStore(
+        HELLO=b"-NOAUTH HELLO must be called with the client authenticated\r\n"
+    ) as store:
+        with pytest.raises(StoreReplyError, match=r"NOAUTH.*password in store\.url"):
+            await StoreClient.connect(store.url)
 
 
 async def test_an_embedded_store_is_not_dialled() -> None:

@@ -310,10 +310,10 @@ async def test_a_holder_of_the_lock_that_does_not_answer(
 
 
 MOUNT = """
-import subprocess, sys
+import os, subprocess, sys
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", sys.argv[1]], check=True)
 import asyncio
-from actionhero.errors import StoreFullError
+from actionhero.errors import StoreFullError, StoreStartError
 from actionhero.store.embedded import open_store
 
 async def main():
@@ -334,6 +334,17 @@ async def main():
         except StoreFullError:
             await asyncio.sleep(0.05)
     await client.aclose()
+    with open(sys.argv[1] + "/ballast", "wb") as ballast:
+        try:
+            while True:
+                ballast.write(bytes(1 << 20))
+        except OSError:
+            pass
+        try:
+            await open_store(f"embedded:{sys.argv[1]}/other")
+        except StoreStartError as error:
+            print(*str(error).splitlines())
+    os.unlink(sys.argv[1] + "/ballast")
     client = await open_store(f"embedded:{sys.argv[1]}")
     print(await client.execute("MGET", "before", "0", "after") == [b"1", b"x" * 50_000, b"1"])
     await client.aclose()
@@ -353,9 +364,10 @@ async def test_a_full_disk_refuses_writes_and_recovers(directory: Path) -> None:
         unshare, "-m", sys.executable, "-c", MOUNT, str(directory), stdout=subprocess.PIPE
     )
     out, _ = await said.communicate()
-    full, before, kept = out.decode().splitlines()
+    full, before, start, kept = out.decode().splitlines()
     assert "MISCONF" in full
     assert "free space" in full
+    assert "No space left" in start
     assert (before, kept) == ("b'1'", "True")
 
 

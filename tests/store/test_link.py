@@ -260,6 +260,26 @@ def test_our_own_pause_is_not_held_against_the_store(bench: Bench) -> None:
     assert future.result() == 1
 
 
+def test_a_big_reply_may_take_its_time(bench: Bench) -> None:
+    future = bench.ask("GET", "big")
+    bench.link.data_received(b"$100\r\n")
+    for _ in range(100):
+        bench.loop.advance(0.9)
+        bench.link.data_received(b"x")
+    bench.link.data_received(b"\r\n")
+    assert future.result() == b"x" * 100
+
+
+def test_a_big_value_may_take_its_time(bench: Bench) -> None:
+    bench.ask("SET", "big", "x" * 100)
+    for left in range(100, 0, -1):
+        bench.transport.unsent = left
+        bench.loop.advance(0.9)
+    assert bench.link.lost is None
+    bench.loop.advance(12)
+    assert bench.link.lost is not None
+
+
 def test_a_lost_link_has_no_timer(bench: Bench) -> None:
     bench.link.lose("enough")
     bench.loop.advance(100)

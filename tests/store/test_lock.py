@@ -1,13 +1,22 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from actionhero.errors import StoreStartError
-from actionhero.store.lock import LOCK, DirectoryLock, PrivateDirectory, Record, can_listen
+from actionhero.store import lock as lock_module
+from actionhero.store.lock import (
+    LOCK,
+    SOCKET,
+    DirectoryLock,
+    PrivateDirectory,
+    Record,
+    can_listen,
+)
 
 
 def test_one_has_it_and_the_other_gets_it_afterwards(tmp_path: Path) -> None:
@@ -122,6 +131,40 @@ def test_a_private_directory_goes_with_us() -> None:
     assert private.path.exists()
     private.remove()
     assert not private.path.exists()
+
+
+def test_what_killed_holders_left_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, full, young, other = (tmp_path / name for name in ("a-1", "a-2", "a-3", "b-1"))
+    monkeypatch.setattr(lock_module, "_PREFIX", "a-")
+    for path in (left, full, young, other):
+        path.mkdir()
+        if path != young:
+            os.utime(path, (0, 0))
+    (full / "s").touch()
+    os.utime(full, (0, 0))
+    private = PrivateDirectory()
+    private.remove()
+    assert not left.exists()
+    assert full.exists()
+    assert young.exists()
+    assert other.exists()
+
+
+def test_the_private_directory_of_a_killed_holder_is_removed(tmp_path: Path) -> None:
+    private, data = tmp_path / "private", tmp_path / "data"
+    private.mkdir()
+    lock = DirectoryLock(data)
+    assert lock.take()
+    for leftover in (private / SOCKET, data / SOCKET):
+        leftover.touch()
+        lock.write(Record(1, str(leftover)))
+        lock.remove_leftovers()
+    assert not private.exists()
+    assert (data / SOCKET).exists()
+    lock.release()
 
 
 def test_where_a_socket_can_be(tmp_path: Path, directory: Path) -> None:

@@ -33,6 +33,8 @@ _LONGEST_DELAY = 2.0
 _ATTEMPT_TIMEOUT = 5.0
 
 Hook = Callable[[], Awaitable[None]]
+ReconnectHook = Callable[[], Awaitable[StoreUrl | None]]
+"""May give another URL: where the store is now."""
 
 
 class StoreClient:
@@ -40,7 +42,11 @@ class StoreClient:
     belongs to the event loop it was made in."""
 
     def __init__(
-        self, url: StoreUrl, *, on_reconnect: Hook | None = None, command_timeout: float = 5.0
+        self,
+        url: StoreUrl,
+        *,
+        on_reconnect: ReconnectHook | None = None,
+        command_timeout: float = 5.0,
     ) -> None:
         self.url = url
         self.engine: Engine | None = None
@@ -62,13 +68,13 @@ class StoreClient:
         cls,
         url: StoreUrl | str,
         *,
-        on_reconnect: Hook | None = None,
+        on_reconnect: ReconnectHook | None = None,
         command_timeout: float = 5.0,
         connect_timeout: float = 10.0,
     ) -> "StoreClient":
         """A client that is connected. Tries for `connect_timeout` seconds.
 
-        `on_reconnect` is awaited before each attempt to come back, so that whoever runs the store
+        `on_reconnect` is awaited before each attempt but the first, so that whoever runs the store
         can start it again. Raises `StoreUnavailableError` if nobody answers, `StoreEngineError` for
         an engine we refuse, `StoreReplyError` for credentials the store refuses.
         """
@@ -187,8 +193,13 @@ class StoreClient:
                 if self._loop.time() + delay >= deadline:
                     raise
                 await asyncio.sleep(delay)
+                await self._call_hook()
             else:
                 return
+
+    async def _call_hook(self) -> None:
+        if self._on_reconnect is not None:
+            self.url = await self._on_reconnect() or self.url
 
     async def _dial_shared(self, timeout: float) -> None:
         link, self.engine = await dial(
@@ -199,6 +210,12 @@ class StoreClient:
         )
         self._link = link
         self._connected.set()
+        if self.engine.eviction != "noeviction":
+            _log.warning(
+                "the store throws data away when its memory is full (maxmemory-policy is %s); "
+                "set it to noeviction",
+                self.engine.eviction,
+            )
 
     def _link_lost(self, link: Link, reason: str) -> None:
         if link is not self._link:
@@ -223,8 +240,7 @@ class StoreClient:
 
     async def _come_back(self) -> bool:
         try:
-            if self._on_reconnect is not None:
-                await self._on_reconnect()
+            await self._call_hook()
             await self._dial_shared(_ATTEMPT_TIMEOUT)
         except StoreUnavailableError as error:
             self._why_not = str(error)

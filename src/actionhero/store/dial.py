@@ -1,12 +1,11 @@
 """How a link comes to be: connect, introduce ourselves, look at who answers.
 
 An engine older than Redis 6.2 or Valkey 7.2 is refused, and so are a cluster node and a Sentinel;
-an eviction policy other than `noeviction` is only warned of. A replica and a store that is still
+the client warns of an eviction policy other than `noeviction`. A replica and a store that is still
 loading its data count as unavailable: both pass.
 """
 
 import asyncio
-import logging
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +22,6 @@ from actionhero.errors import (
 from actionhero.store.link import Command, Link
 from actionhero.store.url import StoreUrl
 
-_log = logging.getLogger("actionhero.store")
 _OLDEST = {"valkey": (7, 2), "redis": (6, 2)}
 
 
@@ -33,6 +31,8 @@ class Engine(msgspec.Struct, frozen=True):
     name: str
     version: str
     pid: int | None = None
+    eviction: str = "noeviction"
+    """What is thrown away when the memory is full; `noeviction` where it has no bound."""
 
     def __str__(self) -> str:
         return f"{self.name.capitalize()} {self.version}"
@@ -149,10 +149,12 @@ def _checked_engine(hello: object, info: object) -> Engine:
         "valkey" if valkey else hello[b"server"].decode(),
         valkey or hello[b"version"].decode(),
         int(facts["process_id"]) if "process_id" in facts else None,
+        "noeviction"
+        if facts.get("maxmemory") == "0"
+        else facts.get("maxmemory_policy", "noeviction"),
     )
     _check_version(engine)
     _check_role(hello[b"mode"], hello[b"role"])
-    _check_policy(facts)
     return engine
 
 
@@ -181,13 +183,3 @@ def _check_role(mode: bytes, role: bytes) -> None:
         )
     if role != b"master":
         raise StoreUnavailableError("the store is a replica, which takes no writes")
-
-
-def _check_policy(facts: dict[str, str]) -> None:
-    policy = facts.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction" and facts.get("maxmemory") != "0":
-        _log.warning(
-            "the store may throw data away when its memory is full (maxmemory-policy is %s); "
-            "set it to noeviction",
-            policy,
-        )

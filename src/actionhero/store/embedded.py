@@ -107,6 +107,7 @@ class EmbeddedStore:
             _log.warning("the embedded store ended (%s)%s", self._process.ended, lost)
         path = self._place_socket()
         if self._lock is not None:
+            self._lock.remove_leftovers()
             self._lock.write(Record(os.getpid(), str(path)))
         self.url = StoreUrl("unix", path=str(path))
         process = self._process = self._launch(path)
@@ -283,9 +284,9 @@ async def open_store(
 async def _client_of(
     store: EmbeddedStore, command_timeout: float, connect_timeout: float
 ) -> StoreClient:
-    async def come_back() -> None:
+    async def come_back() -> StoreUrl:
         await store.ensure_running()
-        client.url = store.url
+        return store.url
 
     client = await StoreClient.connect(
         store.url,

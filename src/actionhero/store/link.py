@@ -131,7 +131,8 @@ class Link(asyncio.Protocol):
         self._gated = False
         self._held = 0
         self._marks: deque[tuple[float, int]] = deque()
-        self._answered_at_tick = -1
+        self._at_last_tick = (-1, 0, 0)
+        self._heard = 0
         self._tick_handle: asyncio.TimerHandle | None = None
 
     # asking
@@ -203,6 +204,7 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         waiting = self._waiting
         before = len(waiting)
+        self._heard += len(data)
         self._reader.feed(data)
         gets = self._reader.gets
         try:
@@ -297,17 +299,27 @@ class Link(asyncio.Protocol):
     def _tick(self, began: float) -> None:
         now = self._loop.time()
         self._tick_handle = self._loop.call_later(self._interval, self._tick, now)
-        if now - began > 2 * self._interval:
-            # Our own loop stood still: what the peer answered meanwhile is not read yet.
+        before, self._at_last_tick = self._at_last_tick, self._progress()
+        if now - began > 2 * self._interval or self._is_amid_a_value(before):
+            # Our own loop stood still, and what the peer answered meanwhile is not read yet; or a
+            # big value is on its way.
             self._marks.clear()
         elif self._is_stalled(now):
             self.lose(f"the store did not answer for {self._stall_timeout:g} s")
             return
-        if not self._waiting and self.answered == self._answered_at_tick:
+        if not self._waiting and self.answered == before[0]:
             self._ping()
-        self._answered_at_tick = self.answered
         if self._waiting:
             self._marks.append((now, self.answered + len(self._waiting)))
+
+    def _progress(self) -> tuple[int, int, int]:
+        """Replies read, bytes read, and bytes that the peer has not taken yet."""
+        unsent = 0 if self._transport is None else self._transport.get_write_buffer_size()
+        return self.answered, self._heard, unsent
+
+    def _is_amid_a_value(self, before: tuple[int, int, int]) -> bool:
+        """Whether bytes went to and fro since then, but no whole reply came."""
+        return self.answered == before[0] and self._at_last_tick != before
 
     def _ping(self) -> None:
         if not self._out:

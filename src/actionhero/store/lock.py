@@ -4,11 +4,13 @@
 closes it at once, or it would hold the lock after its parent's death.
 """
 
+import contextlib
 import fcntl
 import os
 import shutil
 import socket
 import tempfile
+import time
 import weakref
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from actionhero.errors import StoreStartError
 
 LOCK = "store.lock"
 SOCKET = "store.sock"
+_PREFIX = "actionhero-"
+_SWEEP_AFTER = 60.0
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -71,6 +75,14 @@ class DirectoryLock:
         """What its holder told. Raises `OSError` or `msgspec.DecodeError` if that is nothing."""
         return msgspec.json.decode((self.directory / LOCK).read_bytes(), type=Record)
 
+    def remove_leftovers(self) -> None:
+        """Remove the private directory of a holder that was killed."""
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            path = Path(self.read().socket)
+            if path.parent != self.directory:
+                path.unlink(missing_ok=True)
+                path.parent.rmdir()
+
     def release(self) -> None:
         """Let go of it."""
         if self.fd is not None:
@@ -93,13 +105,24 @@ class PrivateDirectory:
     """A 0700 directory with a short path, for a socket; gone at `remove` or at exit."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="actionhero-"))
+        _sweep()
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
         self.remove = weakref.finalize(self, _remove, self.path, os.getpid())
 
 
 def _remove(path: Path, owner: int) -> None:
     if os.getpid() == owner:  # a forked child must not take it away from its parent
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _sweep() -> None:
+    """Remove what processes that were killed left; a server takes its socket along itself."""
+    with os.scandir(tempfile.gettempdir()) as entries:
+        for entry in entries:
+            if entry.name.startswith(_PREFIX):
+                with contextlib.suppress(OSError):
+                    if time.time() - entry.stat(follow_symlinks=False).st_mtime > _SWEEP_AFTER:
+                        os.rmdir(entry.path)  # fails unless it is ours and empty
 
 
 def can_listen(path: Path) -> bool:

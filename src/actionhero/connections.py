@@ -5,6 +5,7 @@ command-line call have one each. An action receives it by naming the type: `conn
 """
 
 import itertools
+import os
 import secrets
 import time
 from collections.abc import Mapping
@@ -12,13 +13,22 @@ from typing import Any
 
 from actionhero.messages import Transport
 
-_PREFIX = f"{secrets.token_hex(8)}-"
+_prefix = ""
 _next_number = itertools.count(1).__next__
 
 
 def new_id() -> str:
     """An id unique across processes: a random prefix of this process and a growing number."""
-    return f"{_PREFIX}{_next_number()}"
+    return f"{_prefix}{_next_number()}"
+
+
+def _renew_prefix() -> None:
+    global _prefix  # noqa: PLW0603  a forked server must not go on with its parent's ids
+    _prefix = f"{secrets.token_hex(8)}-"
+
+
+_renew_prefix()
+os.register_at_fork(after_in_child=_renew_prefix)
 
 
 class Connection:

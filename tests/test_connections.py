@@ -44,7 +44,7 @@ def test_a_status_is_one_of_success(status: int) -> None:
     ],
 )
 def test_a_header_that_would_break_the_reply_is_refused(name: str, value: str) -> None:
-    with pytest.raises(ValueError, match="header name|control character"):
+    with pytest.raises(ValueError, match=r"header name|control character"):
         Connection("http").set_header(name, value)
 
 

@@ -39,12 +39,12 @@ class HttpClient:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def get(self, path: str, **inputs: Any) -> Response:
+    async def get(self, path: str, /, **inputs: Any) -> Response:
         """GET `path` with `inputs` as its query."""
         query = f"?{urlencode(inputs, doseq=True)}" if inputs else ""
         return await self.request("GET", path + query)
 
-    async def post(self, path: str, **inputs: Any) -> Response:
+    async def post(self, path: str, /, **inputs: Any) -> Response:
         """POST `inputs` as JSON."""
         return await self.request("POST", path, json=inputs)
 
@@ -158,7 +158,7 @@ class WebSocketClient:
         message: dict[str, Any] = decode_json(text)
         return message
 
-    async def action(self, name: str, **params: Any) -> dict[str, Any]:
+    async def action(self, name: str, /, **params: Any) -> dict[str, Any]:
         """Run an action and read its reply."""
         self._count += 1
         await self.send(

@@ -128,7 +128,7 @@ class Lane:
         """Work until closed, whatever happens to the store."""
         listening = self._loop.create_task(self._listener.run(), name=f"listen {self.queue}")
         try:
-            while self._hand.held or self._unanswered or not self._is_closing:
+            while not self._is_over():
                 await self._live()
         finally:
             listening.cancel()
@@ -159,11 +159,16 @@ class Lane:
 
     # the loop
 
+    def _is_over(self) -> bool:
+        return self._is_closing and not (self._hand.held or self._unanswered)
+
     async def _live(self) -> None:
         try:
             if not self._is_registered:
                 await self.register()
             while not self._is_due():
+                if self._is_over():
+                    return
                 await self._alarm.wait(self._latest())
             await self._turn()
         except StoreUnavailableError:

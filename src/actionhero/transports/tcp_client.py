@@ -8,7 +8,8 @@ Rules
 - Who does not read what it is sent is not read from, so that verbs never pile up. What its running
   actions answer piles up to `outstanding_bytes`; then, or after `write_timeout`, it is dropped.
 - A file's bytes are sent as they are, so nothing else is sent meanwhile.
-- The end, whoever asks for it, waits for the actions that run. Half a line at the end is no line.
+- The end, whoever asks for it, waits for the actions that run; then the client may close first,
+  within `LINGER`. Half a line at the end is no line.
 """
 
 import asyncio
@@ -53,8 +54,10 @@ from actionhero.transports.watch import Watch
 
 BATCH = 50
 """Lines of one client that are taken in one turn of the loop; others come in between."""
-LINGER = 2.0
-"""Seconds for a client to read the last words, where it is still sending."""
+LINGER = 1.0
+"""Seconds for a client to close after the last words."""
+_FLOWING = 64 * 1024
+"""Bytes that wait to be sent; with less, the client has read nearly all."""
 _FILE_PART = 64 * 1024
 
 _log = logging.getLogger("actionhero.tcp")
@@ -356,16 +359,23 @@ class TcpClient(asyncio.Protocol):
             self._settle()
 
     def _close(self, farewell: bytes) -> None:
+        """Say goodbye. To close at once would break the connection if the client is just sending,
+        and take back what it has not read; so it may close first."""
+        is_flowing = self._transport.get_write_buffer_size() < _FLOWING
         if farewell:
             self._send(farewell)
         self._is_closed = True
-        if self._reader.ending == "too_long" and not self._is_half_closed:
-            self._transport.write_eof()
-            self._transport.resume_reading()  # closing on unread bytes would take the error back
-            self._desk.watch.expect(self, LINGER)
-        else:
+        patience = LINGER if is_flowing else self._desk.settings.write_timeout
+        self._desk.watch.expect(self, patience)
+        if self._is_half_closed or not self._transport.can_write_eof():
             self._transport.close()
-            self._desk.watch.expect(self, self._desk.settings.write_timeout)
+            return
+        try:
+            self._transport.write_eof()
+            if not self._transport.is_reading():
+                self._transport.resume_reading()
+        except (OSError, RuntimeError):  # it is closing already
+            self._transport.close()
 
 
 _OwnVerb: TypeAlias = Callable[[TcpClient, str, bytes], None]

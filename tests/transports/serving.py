@@ -1,0 +1,181 @@
+"""What the transports' tests serve: a dispatcher with a few actions, and a public folder."""
+
+import asyncio
+import time
+from collections import Counter as Tally
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from actionhero.actions.action import Action, ActionVersions
+from actionhero.actions.dispatch import Dispatcher
+from actionhero.connections import Connection
+from actionhero.deadlines import Deadlines
+from actionhero.errors import ActionError
+from actionhero.limits import Limits
+from actionhero.transports.files import FoundFile, find_file
+
+PATIENCE = 10.0
+"""Seconds that anything may take before a test fails."""
+
+
+class Counts:
+    """Statistics that can be looked at."""
+
+    def __init__(self) -> None:
+        self.tally: Tally[str] = Tally()
+        self.gauges: dict[str, int | float] = {}
+
+    def increment(self, key: str, n: int = 1) -> None:
+        self.tally[key] += n
+
+    def set(self, key: str, value: int | float) -> None:
+        self.gauges[key] = value
+
+
+class Gate:
+    """Holds the action `wait` until it is opened."""
+
+    def __init__(self) -> None:
+        self.entered = 0
+        self.left = 0
+        self.cancelled = 0
+        self.opened = asyncio.Event()
+
+    async def pass_through(self) -> None:
+        self.entered += 1
+        try:
+            await self.opened.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        self.left += 1
+
+
+class Provider:
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def provides(self, kind: Any) -> bool:
+        return kind is Gate
+
+    def provide(self, kind: Any) -> Any:
+        return self._gate
+
+
+class NoLimits(Limits):
+    def __init__(self) -> None:
+        """Limits that nobody reaches."""
+
+
+async def hello(name: str, excited: bool = False) -> dict[str, str]:
+    """Say hello."""
+    return {"greeting": f"Hello, {name}{'!' if excited else '.'}"}
+
+
+async def wait(gate: Gate, size: int = 1) -> dict[str, str]:
+    await gate.pass_through()
+    return {"waited": "x" * size}
+
+
+async def number() -> int:
+    return 42
+
+
+async def nothing() -> None:
+    return None
+
+
+async def empty() -> dict[str, str]:
+    return {}
+
+
+async def refuse() -> None:
+    raise ActionError("you may not", code="forbidden", status=403)
+
+
+async def broken() -> None:
+    raise RuntimeError("a secret")
+
+
+async def unencodable() -> dict[str, object]:
+    return {"it": object()}
+
+
+async def surrogate() -> None:
+    raise ActionError("\ud800")
+
+
+async def numbers(tags: list[int], deep: dict[str, int] | None = None) -> list[int]:
+    return tags
+
+
+async def whoami(connection: Connection) -> dict[str, object]:
+    return {"id": connection.id, "transport": connection.transport, "ip": connection.remote_ip}
+
+
+async def second(value: int = 2) -> dict[str, int]:
+    return {"version": value}
+
+
+FUNCTIONS: tuple[Callable[..., Any], ...] = (
+    hello,
+    wait,
+    number,
+    nothing,
+    empty,
+    refuse,
+    broken,
+    unencodable,
+    surrogate,
+    numbers,
+    whoami,
+    second,
+)
+
+
+class Served:
+    """A dispatcher with all that a transport needs beside it."""
+
+    def __init__(self, public: Path) -> None:
+        self.public = public
+        self.gate = Gate()
+        self.stats = Counts()
+        actions = [Action(function) for function in FUNCTIONS]
+        versions = {action.name: ActionVersions([action]) for action in actions}
+        versions["second"] = ActionVersions(
+            [Action(number, name="second"), Action(second, version=2)]
+        )
+        self.dispatcher = Dispatcher(
+            versions,
+            provider=Provider(self.gate),
+            middleware=(),
+            deadlines=Deadlines(asyncio.get_running_loop()),
+            limits=NoLimits(),
+            stats=self.stats,
+            default_timeout=30.0,
+        )
+
+    async def find_file(self, name: str) -> FoundFile:
+        return await asyncio.to_thread(find_file, self.public, name)
+
+    def documentation(self) -> object:
+        return [{"name": function.__name__} for function in FUNCTIONS]
+
+    @property
+    def guide(self) -> dict[str, Any]:
+        """What a transport is made with, beside its settings and the dispatcher."""
+        return {
+            "stats": self.stats,
+            "welcome": "Welcome",
+            "find_file": self.find_file,
+            "documentation": self.documentation,
+        }
+
+
+async def eventually(is_so: Callable[[], bool]) -> None:
+    """Wait until `is_so`; fails after `PATIENCE`."""
+    end = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < end, "it never came to be"
+        await asyncio.sleep(0.002)

@@ -66,13 +66,15 @@ def compare(clients: dict[str, Client], callers: int, options: argparse.Namespac
         [
             name,
             f"{statistics.median(rates[name]):,.0f}",
+            f"{max(rates[name]):,.0f}",
             *(format_ratio(rates[name], rates.get(reference)) for reference in REFERENCES),
             f"{statistics.median(run.cpu for run in own):.1f}",
         ]
         for name, own in runs.items()
     ]
     ratios = [f"× {name}" for name in REFERENCES]
-    return format_table([f"{callers} callers", "commands/s", *ratios, "CPU µs/command"], rows)
+    head = [f"{callers} callers", "commands/s", "best round", *ratios, "CPU µs/command"]
+    return format_table(head, rows)
 
 
 def run(arguments: Sequence[str] | None = None) -> None:

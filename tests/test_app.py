@@ -9,7 +9,13 @@ from actionhero.actions.middleware import Invocation, Proceed
 from actionhero.app import App
 from actionhero.cache import Cache
 from actionhero.connections import Connection
-from actionhero.errors import ActionError, DefinitionError, InvalidInputError, NotConnectedError
+from actionhero.errors import (
+    ActionError,
+    ActionHeroError,
+    DefinitionError,
+    InvalidInputError,
+    NotConnectedError,
+)
 from actionhero.settings import Settings, StoreSettings
 from actionhero.stats import Stats
 from actionhero.tasks.queue import Tasks
@@ -45,7 +51,7 @@ def test_decorators_define(app: App) -> None:
     def four() -> None: ...
 
     assert [action.name for action in app.definitions.actions] == ["one", "zwei"]
-    assert list(app.definitions.tasks) == ["three", "four"]
+    assert list(app.definitions.tasks) == ["runAction", "three", "four"]
     assert app.definitions.queues() == ("default", "mail")
     assert app.definitions.routes().match("GET", "/two").action == "zwei"
 
@@ -96,7 +102,7 @@ def test_a_package_is_taken_up_whole(
     app.include("shop_for_include")
     app.include(sys.modules["shop_for_include.actions"])
     assert [action.name for action in app.definitions.actions] == ["buy"]
-    assert sorted(app.definitions.tasks) == ["once", "sweep"]
+    assert sorted(app.definitions.tasks) == ["once", "runAction", "sweep"]
     assert len(app.definitions.initializers) == 1
     assert len(app.definitions.middleware) == 1
 
@@ -135,6 +141,25 @@ async def test_a_connected_app_has_its_services(app: App) -> None:
         await hello(name="Ada").run()
     with pytest.raises(NotConnectedError):
         await work(x=1).enqueue()
+
+
+async def test_an_action_is_enqueued_as_a_task(app: App) -> None:
+    @app.action(name="pay", version=2)
+    async def pay(amount: int, connection: Connection, stats: Stats) -> None:
+        stats.increment(f"paid over {connection.transport}", amount)
+
+    @app.action(transports={"http"})
+    async def shown() -> None: ...
+
+    async with app.connected(SETTINGS):
+        task = await pay(amount=5).enqueue(delay="1h")
+        assert (task.name, await task.state()) == ("runAction", "delayed")
+        await task.duplicate().run()
+        assert await app.stats.get("paid over task") == 5
+        with pytest.raises(InvalidInputError, match="amount"):
+            await pay(amount="much").enqueue()
+        with pytest.raises(ActionHeroError, match="not served over task"):
+            await (await shown().enqueue()).run()
 
 
 async def test_an_action_called_from_python_raises_its_errors(app: App) -> None:

@@ -1,6 +1,7 @@
 """What is defined in one app, and the check that nothing is defined twice."""
 
 from actionhero.actions.action import Action, ActionVersions
+from actionhero.actions.enqueued import action_task
 from actionhero.actions.middleware import Middleware
 from actionhero.actions.routes import Routes
 from actionhero.errors import DefinitionError
@@ -13,7 +14,8 @@ class Definitions:
 
     def __init__(self) -> None:
         self.actions: list[Action] = []
-        self.tasks: dict[str, TaskDefinition] = {}
+        self.action_task = action_task()
+        self.tasks: dict[str, TaskDefinition] = {self.action_task.name: self.action_task}
         self.middleware: list[Middleware] = []
         self.initializers: list[Initializer] = []
 

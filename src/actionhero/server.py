@@ -120,7 +120,7 @@ class Server:
         await self._exits.aclose()
 
     async def _start_worker(self) -> None:
-        if self.settings.tasks.enabled and self.app.definitions.tasks:
+        if self.settings.tasks.enabled:
             self.worker = self.make_worker()
             await self.worker.start()
             self._exits.push_async_callback(self.worker.drain, 0.0)

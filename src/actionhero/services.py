@@ -14,6 +14,7 @@ from typing import Any
 from actionhero.actions.action import Action
 from actionhero.actions.dispatch import Dispatcher
 from actionhero.cache import Cache
+from actionhero.codec import decode_json
 from actionhero.connections import Connection
 from actionhero.deadlines import Deadlines
 from actionhero.definitions import Definitions
@@ -26,6 +27,7 @@ from actionhero.store.client import StoreClient
 from actionhero.store.embedded import open_store
 from actionhero.store.keys import Keys
 from actionhero.tasks.queue import Tasks
+from actionhero.tasks.task import Task
 
 
 class Services:
@@ -62,6 +64,7 @@ class Services:
             await services._open_tables()
             await services._start_initializers()
             services._open_dispatcher()
+            services._check_tasks()
             services._exits = exits.pop_all()
         return services
 
@@ -81,13 +84,20 @@ class Services:
         self, action: Action, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Run an action from Python, through the funnel; its error is raised."""
-        inputs = self.dispatcher.inputs_of(action)
-        body = inputs.encode(inputs.bind(args, kwargs))
-        call = Call(action.name, body=body, version=action.version)
+        call = Call(action.name, body=self._body(action, args, kwargs), version=action.version)
         reply = await self.dispatcher.dispatch(call, Connection("python"))
         if reply.error is not None:
             raise reply.error
         return reply.value
+
+    def task_of(self, action: Action, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Task:
+        """The task that runs an action. Raises `InvalidInputError`."""
+        params = decode_json(self._body(action, args, kwargs))
+        return self.definitions.action_task(action.name, params, action.version)
+
+    def _body(self, action: Action, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+        inputs = self.dispatcher.inputs_of(action)
+        return inputs.encode(inputs.bind(args, kwargs))
 
     async def _open_store(self, name: str) -> None:
         store = self.settings.store
@@ -115,9 +125,6 @@ class Services:
         lifespan = Lifespan()
         self._exits.push_async_callback(lifespan.aclose)
         await lifespan.start(self.definitions.initializers, self._provided)
-        for task in self.definitions.tasks.values():
-            task.connect(self.tasks)  # again: now it is known what is handed in
-            task.inputs  # noqa: B018  raises here, at boot, what is wrong with the parameters
 
     def _open_dispatcher(self) -> None:
         self.dispatcher = Dispatcher(
@@ -129,13 +136,21 @@ class Services:
             stats=self.stats,
             default_timeout=self.settings.general.action_timeout,
         )
+        self._provided[Dispatcher] = self.dispatcher
         for action in self.definitions.actions:
-            action.runner = self.run_action
+            action.service = self
         self._exits.callback(self._release_actions)
+
+    def _check_tasks(self) -> None:
+        """Compile all parameters: only now it is known what is handed in, and at boot is the time
+        to say what is wrong."""
+        for task in self.definitions.tasks.values():
+            task.connect(self.tasks)
+            task.inputs  # noqa: B018
 
     def _release_actions(self) -> None:
         for action in self.definitions.actions:
-            action.runner = None
+            action.service = None
 
 
 def _server_id(settings: Settings) -> str:

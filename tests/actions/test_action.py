@@ -12,6 +12,7 @@ async def greet(name: str) -> str:
     return name
 
 
+async def reserved(action: str) -> None: ...
 def blocking(name: str) -> None: ...
 async def streaming() -> AsyncIterator[int]:
     yield 1
@@ -30,6 +31,7 @@ def test_an_action_knows_itself() -> None:
     [
         (blocking, {}, "async def"),
         (streaming, {}, "async def"),
+        (reserved, {}, "'action' is a name that the transports use"),
         (greet, {"name": "no spaces"}, "is no action name"),
         (greet, {"name": ""}, "is no action name"),
         (greet, {"transports": {"pigeon"}}, "unknown transports"),

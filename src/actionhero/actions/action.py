@@ -1,9 +1,10 @@
 """What an action is: a typed async function, under a name and a version."""
 
+import datetime
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from actionhero.actions.middleware import Middleware
 from actionhero.clock import Duration, parse_duration
@@ -11,9 +12,21 @@ from actionhero.codec import place_of
 from actionhero.errors import DefinitionError, NotConnectedError
 from actionhero.limits import Rate, parse_rate
 from actionhero.messages import TRANSPORTS, Transport
+from actionhero.tasks.task import Task
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
+_RESERVED = frozenset({"action", "apiVersion", "messageId"})
+"""Inputs that the transports use themselves."""
 ALL: frozenset[Transport] = TRANSPORTS
+
+
+class ActionService(Protocol):
+    """What an action needs of its running app."""
+
+    async def run_action(
+        self, action: "Action", args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any: ...
+    def task_of(self, action: "Action", args: tuple[Any, ...], kwargs: dict[str, Any]) -> Task: ...
 
 
 class Action:
@@ -45,7 +58,7 @@ class Action:
         self.middleware = tuple(middleware)
         self.rate = self._rate(rate_limit)
         self.description = inspect.getdoc(function) or ""
-        self.runner: Callable[[Action, tuple[Any, ...], dict[str, Any]], Any] | None = None
+        self.service: ActionService | None = None
         self._check()
 
     def __call__(self, *args: Any, **kwargs: Any) -> "ActionCall":
@@ -76,6 +89,12 @@ class Action:
             raise DefinitionError(
                 f"{self.place}: {self.name!r} is no action name; use letters, digits and _ . : -"
             )
+        reserved = _RESERVED.intersection(inspect.signature(self.function).parameters)
+        if reserved:
+            raise DefinitionError(
+                f"{self.place}: {min(reserved)!r} is a name that the transports use themselves; "
+                "call the parameter something else"
+            )
         unknown = self.transports - TRANSPORTS
         if unknown:
             raise DefinitionError(
@@ -96,13 +115,23 @@ class ActionCall:
 
     async def run(self) -> Any:
         """Run it here, through the funnel, and return its value; its error is raised."""
-        runner = self._action.runner
-        if runner is None:
+        return await self._service.run_action(self._action, self._args, self._kwargs)
+
+    async def enqueue(
+        self, *, delay: Duration | None = None, at: datetime.datetime | None = None
+    ) -> Task:
+        """Run it as a task: now, after `delay`, or at a time. See `Task.enqueue`."""
+        task = self._service.task_of(self._action, self._args, self._kwargs)
+        return await task.enqueue(delay=delay, at=at)
+
+    @property
+    def _service(self) -> "ActionService":
+        if self._action.service is None:
             raise NotConnectedError(
                 f"{self._action.name} cannot run yet: its app is neither running nor connected; "
                 "use `async with app.connected():`"
             )
-        return await runner(self._action, self._args, self._kwargs)
+        return self._action.service
 
 
 class ActionVersions:

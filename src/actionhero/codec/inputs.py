@@ -24,9 +24,6 @@ from actionhero.codec.problems import Field, fields_of, find_problems, missing, 
 from actionhero.errors import DefinitionError, InputProblem, InvalidInputError, MalformedError
 from actionhero.messages import Words
 
-RESERVED = frozenset({"action", "apiVersion", "messageId"})
-"""Names that the transports use themselves."""
-
 
 class Inputs:
     """How one function's inputs are read, checked and handed over.
@@ -258,8 +255,6 @@ def _check_parameter(
         parameter.kind is not parameter.KEYWORD_ONLY
     ):
         raise DefinitionError(f"{where} must be an ordinary one; inputs are given by name")
-    if parameter.name in RESERVED:
-        raise DefinitionError(f"{where} has a reserved name; choose another")
     if parameter.name not in hints:
         raise DefinitionError(f"{where} has no type; write `{parameter.name}: str` or the like")
 

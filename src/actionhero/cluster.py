@@ -15,6 +15,7 @@ Rules
 """
 
 import contextlib
+import errno
 import logging
 import os
 import select
@@ -24,6 +25,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from actionhero.errors import ListenError
 
@@ -231,32 +233,51 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def reserved_port(host: str, port: int) -> Iterator[int]:
-    """Keep a port for servers that will share it; 0 takes a free one. Raises `ListenError`."""
+def reserved_port(host: str, port: int, flag: str = "--port") -> Iterator[int]:
+    """Keep a port for servers that will share it; 0 takes a free one. Raises `ListenError`, whose
+    message names the `flag` that chooses another."""
     family, _, _, _, address = _resolve(host, port)[0]
     with contextlib.ExitStack() as exits:
         try:
-            with socket.socket(family, socket.SOCK_STREAM) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(address)
+            with _bound(family, address, socket.SO_REUSEADDR) as probe:
                 address = probe.getsockname()
-            holder = exits.enter_context(socket.socket(family, socket.SOCK_STREAM))
-            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            holder.bind(address)
+            exits.enter_context(_bound(family, address, socket.SO_REUSEADDR, socket.SO_REUSEPORT))
         except OSError as exc:
-            reason = os.strerror(exc.errno) if exc.errno else str(exc)
-            raise ListenError(f"cannot listen on {host}:{port}: {reason}") from exc
+            raise ListenError(_why(exc, host, port, flag)) from exc
         yield address[1]
 
 
-def _resolve(host: str, port: int) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+def _bound(family: int, address: Any, *options: int) -> socket.socket:
+    """A socket bound to an address; without `SO_REUSEPORT` only if nobody listens there."""
+    one = socket.socket(family, socket.SOCK_STREAM)
     try:
-        found = socket.getaddrinfo(
+        for option in options:
+            one.setsockopt(socket.SOL_SOCKET, option, 1)
+        one.bind(address)
+    except BaseException:
+        one.close()
+        raise
+    return one
+
+
+def _why(error: OSError, host: str, port: int, flag: str) -> str:
+    where = f"port {port} on {host}"
+    if error.errno == errno.EADDRINUSE:
+        return f"{where} is in use by another program; stop that, or choose another with {flag}"
+    if error.errno == errno.EACCES:
+        return f"{where} may not be opened by this user; choose one above 1023 with {flag}"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is not an address of this machine; see --host"
+    return f"cannot listen on {where}: {error.strerror or error}"
+
+
+def _resolve(host: str, port: int) -> list[tuple[Any, Any, Any, str, Any]]:
+    try:
+        return socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except OSError as exc:
-        raise ListenError(f"cannot listen on {host!r}: {exc.strerror}") from exc
-    return found  # type: ignore[return-value]
+        raise ListenError(f"{host!r} is not an address of this machine; see --host") from exc
 
 
 def _tell(ready_out: int) -> None:

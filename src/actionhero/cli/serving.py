@@ -66,12 +66,13 @@ def _shared_ports(settings: Settings) -> Iterator[dict[str, str]]:
 
     with contextlib.ExitStack() as exits:
         ports = {}
-        if settings.web.enabled:
-            port = exits.enter_context(reserved_port(settings.web.host, settings.web.port))
-            ports["port"] = str(port)
-        if settings.tcp.enabled:
-            port = exits.enter_context(reserved_port(settings.tcp.host, settings.tcp.port))
-            ports["tcp_port"] = str(port)
+        for part, name, flag in (
+            (settings.web, "port", "--port"),
+            (settings.tcp, "tcp_port", "--tcp-port"),
+        ):
+            if part.enabled:
+                port = exits.enter_context(reserved_port(part.host, part.port, flag))
+                ports[name] = str(port)
         yield ports
 
 

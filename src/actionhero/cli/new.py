@@ -18,6 +18,7 @@ import click
 from actionhero.errors import SetupError
 
 _TAKEN = frozenset({"actionhero", "app", "test", "tests", "public"})
+_LONGEST = 40
 _PACKAGE = "PACKAGE"
 """Stands for the project's name in the templates' paths and texts."""
 _SUFFIX = ".template"
@@ -52,6 +53,8 @@ def check_name(name: str) -> None:
         usable = usable.strip("_").lower()
         hint = f", for example {usable}" if usable.isidentifier() else ""
         raise SetupError(f"{name!r} cannot name a Python package; use letters, digits and _{hint}")
+    if len(name) > _LONGEST:
+        raise SetupError(f"{name!r} is too long; {_LONGEST} characters are enough for a name")
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         raise SetupError(f"{name!r} is a word of Python; choose another name")
     if name in _TAKEN or name in sys.stdlib_module_names or find_spec(name) is not None:

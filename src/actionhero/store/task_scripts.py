@@ -131,16 +131,17 @@ class Counts(NamedTuple):
 
 def load_scripts(prelude: str | None = None) -> Mapping[str, Script]:
     """All task scripts. `prelude` stands in for `tasks.lua`: tests give one with another clock."""
-    first = _read("tasks") if prelude is None else prelude
+    first = read_lua("tasks") if prelude is None else prelude
     return MappingProxyType({name: Script(f"task {name}", _compose(first, name)) for name in _USES})
 
 
 def _compose(prelude: str, name: str) -> str:
-    parts = (f"local function {part}()\n{_read(_PARTS[part])}end\n" for part in _USES[name])
-    return "".join((prelude, *parts, _read(name)))
+    parts = (f"local function {part}()\n{read_lua(_PARTS[part])}end\n" for part in _USES[name])
+    return "".join((prelude, *parts, read_lua(name)))
 
 
-def _read(name: str) -> str:
+def read_lua(name: str) -> str:
+    """The text of `lua/<name>.lua`."""
     return files("actionhero.store").joinpath("lua", f"{name}.lua").read_text("utf-8")
 
 

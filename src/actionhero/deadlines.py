@@ -4,28 +4,62 @@
 limit that almost never fires. Limits of one duration expire in the order they began, so each
 duration has one `Limit` with a queue of its own, shared by all that use it, and only the queues'
 heads are ever looked at. To begin and end one is to put a task into a dict and take it out.
+
+Most actions end without ever waiting, and what never waits cannot be cancelled: so one may step a
+coroutine with `send(None)` first, and only if it waits, go on within a limit by `resume`.
 """
 
 import asyncio
+import sys
+import types
+from collections.abc import Callable, Coroutine, Generator
 from types import TracebackType
+from typing import Any, TypeVar
 
 _RESOLUTION = 0.02
 """Seconds. A limit fires at most this much late."""
+
+_NEVER = float("inf")
+T = TypeVar("T")
+
+_task_of: Callable[[asyncio.AbstractEventLoop], "asyncio.Task[object] | None"]
+if sys.version_info >= (3, 12):
+    _task_of = asyncio.current_task
+else:  # there `current_task` is written in Python and takes three times as long as its dict
+    _task_of = asyncio.tasks._current_tasks.get  # type: ignore[attr-defined]
 
 
 class LimitExpiredError(TimeoutError):
     """The body of a limit ran too long and was cancelled."""
 
 
+@types.coroutine
+def resume(coroutine: Coroutine[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
+    """Await the rest of a coroutine of this task, whose `send(None)` has given `waits_for`."""
+    while True:
+        try:
+            yield waits_for
+        except BaseException as exc:
+            try:
+                waits_for = coroutine.throw(exc)
+            except StopIteration as done:
+                value: T = done.value
+                return value
+        else:
+            return (yield from coroutine.__await__())
+
+
 class Deadlines:
     """All limits of one event loop."""
 
-    __slots__ = ("_limits", "_loop", "_timer")
+    __slots__ = ("_limits", "_loop", "_timer", "wakes_at")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._limits: dict[float | None, Limit] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self.wakes_at = _NEVER
+        """The time of the loop when the limits are looked at next."""
 
     def limit(self, seconds: float | None) -> "Limit":
         """`with deadlines.limit(2.0):` cancels the body after two seconds and raises
@@ -38,21 +72,19 @@ class Deadlines:
         return limit
 
     def wake_at(self, when: float) -> None:
-        """Look at the limits at `when`, a time of the loop, at the latest."""
-        if self._timer is None or self._timer.when() > when:
-            self._arm(when)
-
-    def _arm(self, when: float) -> None:
+        """Look at the limits at `when` instead, a time of the loop."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(max(when, self._loop.time() + _RESOLUTION), self._fire)
+        self.wakes_at = max(when, self._loop.time() + _RESOLUTION)
+        self._timer = self._loop.call_at(self.wakes_at, self._fire)
 
     def _fire(self) -> None:
         self._timer = None
+        self.wakes_at = _NEVER
         now = self._loop.time()
         upcoming = [when for limit in self._limits.values() if (when := limit.expire(now))]
         if upcoming:
-            self._arm(min(upcoming))
+            self.wake_at(min(upcoming))
 
 
 class Limit:
@@ -75,7 +107,7 @@ class Limit:
         seconds = self._seconds
         if seconds is None:
             return
-        task = asyncio.current_task(self._loop)
+        task = _task_of(self._loop)
         if task is None:
             raise RuntimeError("a limit works only inside an asyncio task")
         due = self._due
@@ -83,7 +115,7 @@ class Limit:
             self._nested[task] = self._nested.get(task, 0) + 1  # the outer one fires first
             return
         when = self._loop.time() + seconds
-        if not due:
+        if when < self._deadlines.wakes_at:
             self._deadlines.wake_at(when)
         due[task] = when
         if task.cancelling():
@@ -107,7 +139,7 @@ class Limit:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        task = asyncio.current_task(self._loop)
+        task = _task_of(self._loop)
         if self._seconds is None or task is None:
             return
         if self._nested and self._leave_nested(task):

@@ -8,7 +8,7 @@ and shown as `internal_error`.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -17,7 +17,7 @@ from actionhero.actions.action import Action, ActionVersions
 from actionhero.actions.middleware import Handler, Invocation, Middleware, wrap
 from actionhero.codec import Inputs, compile_inputs, read_json
 from actionhero.connections import Connection
-from actionhero.deadlines import Deadlines, LimitExpiredError
+from actionhero.deadlines import Deadlines, LimitExpiredError, resume
 from actionhero.errors import (
     ActionHeroError,
     ActionTimeoutError,
@@ -112,14 +112,15 @@ class _Ready:
             await limits.take(self.action.name, connection.remote_ip, self.rate)
         return await self.handle(Invocation(self.action, call, connection))
 
-    def invoke(self, call: Call, connection: Connection) -> Any:
+    def invoke(self, call: Call, connection: Connection) -> Coroutine[Any, Any, Any]:
         """Read the inputs and start the function; raises what is wrong with the inputs."""
         arguments = self.inputs.arguments(self.inputs.read(call.words, call.body))
         if self.fixed:
             arguments.update(self.fixed)
         for name in self.connections:
             arguments[name] = connection
-        return self.action.function(**arguments)
+        running: Coroutine[Any, Any, Any] = self.action.function(**arguments)
+        return running
 
     async def _core(self, invocation: Invocation) -> Any:
         return await self.invoke(invocation.call, invocation.connection)
@@ -186,10 +187,15 @@ class Dispatcher:
         self._pending += 1
         log_context.set({"action": call.action, "request_id": call.request_id})
         try:
+            if ready.is_plain:
+                running = ready.invoke(call, connection)
+            else:
+                running = ready.run(call, connection, self._limits)
+            waits_for = running.send(None)
             with ready.limit:
-                if ready.is_plain:
-                    return Reply(await ready.invoke(call, connection))
-                return Reply(await ready.run(call, connection, self._limits))
+                return Reply(await resume(running, waits_for))
+        except StopIteration as done:  # it never waited
+            return Reply(done.value)
         except LimitExpiredError as exc:
             return self._timed_out(ready, call, exc)
         except Exception as exc:

@@ -81,9 +81,9 @@ class RequestParser:
     """The input of one connection.
 
     `upgrades` are the paths where another protocol may begin. `error` is set once the input
-    cannot be read on; the requests before it still stand. `is_partial`: a request has begun and
-    is not complete. `has_head`: its body is awaited. `awaits_continue`: the client waits for
-    `100 Continue` before it sends the body; whoever answers that sets it back.
+    cannot be read on; the requests before it still stand. `is_idle`: there is no error and no
+    request has begun. `has_head`: the body of one is awaited. `awaits_continue`: the client waits
+    for `100 Continue` before it sends the body; whoever answers that sets it back.
     """
 
     __slots__ = (
@@ -108,7 +108,7 @@ class RequestParser:
         "awaits_continue",
         "error",
         "has_head",
-        "is_partial",
+        "is_idle",
     )
 
     def __init__(self, limits: Limits, upgrades: Container[str] = ()) -> None:
@@ -119,7 +119,7 @@ class RequestParser:
         self._is_done = False
         self._host = b"/"  # the last one that was seen to be right
         self.error: ActionHeroError | None = None
-        self.is_partial = False
+        self.is_idle = True
         self._restart()
 
     def feed(self, data: bytes) -> list[Request]:
@@ -135,13 +135,12 @@ class RequestParser:
         except httptools.HttpParserError as exc:
             self._stop(exc)
         ready = self._ready
-        if ready:
-            self._ready = []
-            self.is_partial = bool(self._url)
-        else:
-            self.is_partial = True
-        if self.is_partial and not self._is_done:
+        if not ready or self._url:
+            self.is_idle = False
             self._check_unfinished()
+        else:
+            self.is_idle = self.error is None
+        self._ready = []
         return ready
 
     def close(self) -> None:
@@ -177,6 +176,8 @@ class RequestParser:
     def _check_unfinished(self) -> None:
         """Bound what an unfinished request has taken so far."""
         limits = self._limits
+        if self._is_done:
+            return
         if self.has_head:
             if self._fed > limits.header_bytes + limits.body_bytes * 4 + _WASTE:
                 self._stop(self._refuse(_body_too_large(limits)))

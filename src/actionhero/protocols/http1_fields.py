@@ -42,17 +42,18 @@ class Headers(Mapping[str, str]):
 
 def read_fields(text: str) -> Words:
     """The fields of a query or form. Raises `MalformedError`."""
+    if "&" not in text and "%" not in text and "+" not in text:
+        name, _, value = text.partition("=")
+        return {name: value} if text else {}
     fields = text.split("&", MOST_FIELDS)
     if len(fields) > MOST_FIELDS:
         raise MalformedError(f"more than {MOST_FIELDS} fields were sent")
-    is_plain = "%" not in text and "+" not in text
     words: Words = {}
     for field in fields:
         if not field:
             continue
         name, _, value = field.partition("=")
-        if not is_plain:
-            name, value = _unescape(name), _unescape(value)
+        name, value = _unescape(name), _unescape(value)
         known = words.get(name)
         if known is None:
             words[name] = value
@@ -94,9 +95,9 @@ def read_content_type(value: bytes | None) -> str:
     raise UnsupportedMediaError(f"{said}; send application/json or a urlencoded form")
 
 
-def read_request_id(value: bytes | None) -> str | None:
+def read_request_id(value: bytes) -> str | None:
     """The id that a client gave its request, if it is a sane one; else None."""
-    if value is None or not 0 < len(value) <= _LONGEST_ID:
+    if not 0 < len(value) <= _LONGEST_ID:
         return None
     text = value.decode("latin-1")
     return text if _ID_SIGNS.issuperset(text) else None
@@ -111,7 +112,8 @@ def _charset(parameters: str) -> str:
 
 
 def _unescape(text: str) -> str:
-    text = text.replace("+", " ")
+    if "+" in text:
+        text = text.replace("+", " ")
     return _decode(text, "a field") if "%" in text else text
 
 

@@ -18,7 +18,7 @@ PROBLEM_TYPE = "application/problem+json"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 Fields = tuple[tuple[str, str], ...]
 
-_BODILESS = frozenset((204, 205, 304))
+_BODILESS = frozenset((204, 304))
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _TITLES = {status.value: status.phrase for status in HTTPStatus}
@@ -51,31 +51,32 @@ class Heads:
             self._starts = {}
 
     def write(
-        self, answer: Answer, request_id: str, connection: bytes = b"", *, is_head: bool = False
+        self, answer: Answer, request_id: str, connection: bytes = b"", is_head: bool = False
     ) -> bytes:
         """A whole reply; with `is_head` its head alone. `connection` is a line that says whether
         the connection stays open."""
-        start = self._starts.get((answer.status, answer.content_type))
-        if start is None:
-            start = self._start(answer.status, answer.content_type)
+        start = self._starts.get((answer.status, answer.content_type)) or self._start(answer)
         if answer.fields:
             connection += _lines(answer.fields)
         if answer.status in _BODILESS:
-            return b"%bX-Request-Id: %b\r\n%b\r\n" % (start, request_id.encode(), connection)
+            return b"%b%b\r\n%b\r\n" % (start, request_id.encode(), connection)
         body = answer.body
-        return b"%bContent-Length: %d\r\nX-Request-Id: %b\r\n%b\r\n%b" % (
+        length = answer.length
+        return b"%b%b\r\nContent-Length: %d\r\n%b\r\n%b" % (
             start,
-            len(body) if answer.length is None else answer.length,
             request_id.encode(),
+            len(body) if length is None else length,
             connection,
             b"" if is_head else body,
         )
 
-    def _start(self, status: int, content_type: str) -> bytes:
+    def _start(self, answer: Answer) -> bytes:
+        """What is the same in all replies of a status and type for a second."""
+        status, content_type = answer.status, answer.content_type
         kind = "" if status in _BODILESS else f"Content-Type: {content_type}\r\n"
         start = (
             f"HTTP/1.1 {status} {title_of(status)}\r\n{self._server}Date: {self._date}\r\n"
-            f"X-Content-Type-Options: nosniff\r\n{kind}"
+            f"X-Content-Type-Options: nosniff\r\n{kind}X-Request-Id: "
         ).encode()
         self._starts[status, content_type] = start
         return start

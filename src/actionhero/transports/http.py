@@ -111,7 +111,8 @@ class HttpServer:
     def _turn(self, state: HttpState) -> None:
         """One turn of the timer: the time, the date, and whatever is due."""
         loop = state.loop
-        state.now = now = loop.time()
+        now = loop.time()
+        state.set_time(now)
         self._timer = loop.call_at(now + state.turn, self._turn, state)
         self._heads.set_time(time.time())
         late = [one for one in state.connections if one.due <= now or one.write_due <= now]

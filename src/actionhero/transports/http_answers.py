@@ -6,8 +6,9 @@ problem details, and only those of our tree are shown to the client.
 """
 
 import logging
+import time
 from collections.abc import Callable, Container, Iterable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec import structs
 
@@ -41,12 +42,48 @@ Peer: TypeAlias = tuple[str, int]
 AnyAnswer: TypeAlias = Answer | FileAnswer
 
 _BYTES_TYPE = "application/octet-stream"
+_EMPTY = frozenset((204, 205, 304))
 _READING = ("GET", "HEAD", "OPTIONS")
 _WELCOME = {
     "message": "An ActionHero server. Its actions answer at /api/<name>.",
     "files": "Put an index.html into the public folder and it is shown here.",
 }
 _log = logging.getLogger("actionhero.http")
+
+
+class RequestConnection(Connection):
+    """The connection of one request. Most actions look at little of it, so only what differs is
+    set, and what must be made is made when it is looked at."""
+
+    transport = "http"
+    max_pending = 1
+    pending_actions = 0
+    total_actions = 0
+    status = None
+    reply_headers = None
+    _id = None
+
+    def __init__(self, request: Request, peer: Peer) -> None:
+        self._request = request
+        self._peer = peer
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _LATE:
+            raise AttributeError(f"a connection has no attribute {name!r}")
+        value = _LATE[name](self)
+        setattr(self, name, value)
+        return value
+
+
+_LATE: Mapping[str, Callable[[RequestConnection], Any]] = {
+    "connected_at": lambda _: time.time(),
+    "headers": lambda it: Headers(it._request.headers),
+    "method": lambda it: it._request.method,
+    "params": lambda _: {},
+    "remote_ip": lambda it: it._peer[0],
+    "remote_port": lambda it: it._peer[1],
+    "rooms": lambda _: [],
+}
 
 
 class Answers:
@@ -74,9 +111,9 @@ class Answers:
         self._stats.increment("webServer:numberOfWebRequests")
         path, _, query = request.target.partition("?")
         try:
-            if path.startswith("/api/"):
+            if path[:5] == "/api/":
                 call = self._read_call(request, path[4:], query, request_id)
-                connection = Connection("http", *peer, headers=Headers(request.headers))
+                connection = RequestConnection(request, peer)
                 reply = await self._dispatcher.dispatch(call, connection)
                 if reply.error is None and connection.reply_headers is None:
                     return _show(reply.value, connection.status or 200)
@@ -99,10 +136,12 @@ class Answers:
         if body and read_content_type(request.headers.get(b"content-type")) != JSON:
             words.update(read_form(body))
             body = None
-        version = words.pop("apiVersion", match.version)
-        words.update(match.words)
-        if isinstance(version, list):
-            version = version[-1]
+        version = match.version
+        if "apiVersion" in words:
+            asked = words.pop("apiVersion")
+            version = asked if isinstance(asked, str) else asked[-1]
+        if match.words:
+            words.update(match.words)
         return Call(match.action, words, body, version, request_id)
 
     async def _answer_other(self, request: Request, path: str, request_id: str) -> AnyAnswer:
@@ -140,10 +179,8 @@ class Answers:
 
 def _show(value: object, status: int) -> Answer:
     """An action's value as an answer. Raises whatever the encoding of the value raises."""
-    if status == 204:
-        return Answer(204)
-    if status == 205:
-        return Answer(205, b"")
+    if status in _EMPTY:
+        return Answer(status)
     if isinstance(value, bytes):
         return Answer(status, value, _BYTES_TYPE)
     return Answer(status, encode_json(value))

@@ -55,6 +55,10 @@ class Phase(Enum):
     GONE = auto()
 
 
+_IDLE = Phase.IDLE
+_RUNNING = Phase.RUNNING
+
+
 class HttpState:
     """What the connections of one server share. `now` is the loop's time at the last `tick`."""
 
@@ -77,7 +81,6 @@ class HttpState:
         self._handed_over = 0
         self._is_empty = asyncio.Event()
         self.is_draining = False
-        self.now = 0.0
         limits = (
             settings.header_timeout,
             settings.body_timeout,
@@ -85,6 +88,12 @@ class HttpState:
             settings.write_timeout,
         )
         self.turn = min(1.0, *(limit / 4 for limit in limits))
+        self.set_time(self.loop.time())
+
+    def set_time(self, now: float) -> None:
+        """Take note of the loop's time; the times that connections are due begin there."""
+        self.now = now
+        self.idle_due = self.due(self.settings.idle_timeout)
 
     def due(self, seconds: float) -> float:
         """When something that may take `seconds` from now on is due."""
@@ -128,7 +137,6 @@ class HttpConnection(asyncio.Protocol):
         "_drained",
         "_is_closed",
         "_is_paused",
-        "_is_starting",
         "_is_writable",
         "_parser",
         "_peer",
@@ -149,7 +157,6 @@ class HttpConnection(asyncio.Protocol):
         self._peer: Peer = ("", 0)
         self._queue: deque[Request] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._is_starting = False
         self._phase = Phase.OPENED
         self._is_closed = False
         self._is_paused = False
@@ -176,18 +183,21 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_closed:
             return
-        queue = self._queue
-        queue.extend(self._parser.feed(data))
+        ready = self._parser.feed(data)
+        if len(ready) == 1 and self._task is None and ready[0].upgrade is None:
+            self._start(ready[0])
+        else:
+            self._queue.extend(ready)
         if self._task is None:
             self._advance()
-        if queue:
+        if self._queue:
             self._bound_queue()
 
     def eof_received(self) -> None:
         """The client sends no more; the loop closes the connection after this."""
         if self._is_closed:
             return
-        if self._task is None and self._parser.is_partial:
+        if self._task is None and not self._parser.is_idle:
             self._refuse(HttpProtocolError("the request ended before it was complete"))
         self._end()
 
@@ -234,51 +244,62 @@ class HttpConnection(asyncio.Protocol):
     # Requests, one after the other.
 
     def _advance(self) -> None:
-        """Start the next request, if none runs; without one, wait for what must come next.
+        """Start what waits, one after the other; when nothing does, wait for what must come.
 
         A loop and no recursion: a task that starts eagerly may be done when it is made.
         """
-        queue = self._queue
         while self._task is None and not self._is_closed:
-            if not queue:
+            if not self._queue:
                 self._await_more()
                 return
-            request = queue.popleft()
-            if request.upgrade is not None:
+            request = self._queue.popleft()
+            if request.upgrade is None:
+                self._start(request)
+            else:
                 self._hand_over(request, request.upgrade)
-                return
-            self._phase = Phase.RUNNING
-            self.due = _NEVER
-            self._is_starting = True
-            task = _start(self._run(request), self._state.loop)
-            self._is_starting = False
-            if not task.done():
-                self._task = task
+
+    def _start(self, request: Request) -> None:
+        """Start the answer to a request. If no task is left then, it is answered already."""
+        self._phase = _RUNNING
+        self.due = _NEVER
+        task = _start_task(self._run(request), self._state.loop)
+        if not task.done():
+            self._task = task
 
     async def _run(self, request: Request) -> None:
         """Answer one request. Cancelled when the client is gone."""
         state = self._state
-        request_id = read_request_id(request.headers.get(b"x-request-id")) or new_id()
+        request_id = _id_of(request)
         try:
             answer = await state.answers.answer(request, self._peer, request_id)
             keep = request.keep_alive and not state.is_draining
             line = (_KEEP if request.is_old else b"") if keep else _CLOSE
-            is_head = request.method == "HEAD"
             if isinstance(answer, FileAnswer):
                 await self._send(answer, request_id, line)
-            elif not self._is_closed:
-                self._transport.write(state.heads.write(answer, request_id, line, is_head=is_head))
+            else:
+                is_head = request.method == "HEAD"
+                self._transport.write(state.heads.write(answer, request_id, line, is_head))
             if not self._is_writable:
                 await self._wait_writable()
         except Exception:
             _log.exception("a connection failed", extra={"request_id": request_id})
             keep = False
             self._transport.abort()
+        self._finish(keep)
+
+    def _finish(self, keep: bool) -> None:
+        """A request is answered."""
+        was_eager = self._task is None
         self._task = None
         if not keep:
             self._close()
-        elif not self._is_starting:
+        elif was_eager:
+            return  # whoever started it goes on
+        elif self._queue or not self._parser.is_idle:
             self._advance()
+        else:
+            self._phase = _IDLE
+            self.due = self._state.idle_due
 
     async def _send(self, answer: FileAnswer, request_id: str, line: bytes) -> None:
         """Send a file piece by piece, as fast as the client takes it."""
@@ -305,9 +326,9 @@ class HttpConnection(asyncio.Protocol):
         settings = self._state.settings
         if parser.error is not None:
             self._refuse(parser.error)
-        elif not parser.is_partial:
-            self._phase = Phase.IDLE
-            self.due = self._state.due(settings.idle_timeout)
+        elif parser.is_idle:
+            self._phase = _IDLE
+            self.due = self._state.idle_due
         elif parser.has_head:
             if self._phase is not Phase.BODY:
                 self._phase = Phase.BODY
@@ -351,7 +372,7 @@ class HttpConnection(asyncio.Protocol):
                 headers=Headers(request.headers),
                 head=head,
                 peer=self._peer,
-                request_id=read_request_id(request.headers.get(b"x-request-id")) or new_id(),
+                request_id=_id_of(request),
                 on_lost=on_lost,
             )
             state.upgrades[path](asked)
@@ -411,18 +432,23 @@ class HttpConnection(asyncio.Protocol):
 
 if sys.version_info >= (3, 12):
 
-    def _start(
+    def _start_task(
         run: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
     ) -> asyncio.Task[None]:
         """A task that has already run up to where it must wait."""
         return asyncio.Task(run, loop=loop, name="http", eager_start=True)
 else:
 
-    def _start(
+    def _start_task(
         run: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
     ) -> asyncio.Task[None]:
         """A task; its name is given because making one up costs time."""
         return asyncio.Task(run, loop=loop, name="http")
+
+
+def _id_of(request: Request) -> str:
+    given = request.headers.get(b"x-request-id")
+    return (given and read_request_id(given)) or new_id()
 
 
 def _shown(exc: Exception) -> ActionHeroError:

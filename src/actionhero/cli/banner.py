@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from actionhero.actions.action import Action
+from actionhero.actions.enqueued import run_action
 from actionhero.codec import Inputs
 from actionhero.codec.problems import strip
 
@@ -17,11 +18,12 @@ _SAMPLES = {str: "Ada", int: "1", float: "1", bool: "true"}
 def print_banner(server: "Server", servers: int) -> None:
     """Say where `server` listens. `servers` is how many share its ports."""
     definitions = server.app.definitions
-    names = len({action.name for action in definitions.actions})
+    actions = len({action.name for action in definitions.actions})
+    tasks = sum(task.function is not run_action for task in definitions.tasks.values())
     count = f" on {servers} servers" if servers > 1 else ""
     lines = [
         f"{click.style(server.app.name, bold=True)} is running{count}: "
-        f"{_count(names, 'action')}, {_count(len(definitions.tasks), 'task')}",
+        f"{_count(actions, 'action')}, {_count(tasks, 'task')}",
         "",
         *_listening(server),
         f"  store      {server.settings.store.url}",

@@ -21,9 +21,13 @@ from actionhero.errors import ActionHeroError, HttpProtocolError, TooLargeError
 from actionhero.messages import Words
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-_METHODS = {name.encode(): name for name in METHODS}
+_METHODS = frozenset(METHODS)
+_METHODS_BY_BYTES = {name.encode(): name for name in METHODS}
 _HOST_SIGNS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%!$&'()*+,;=:[]"
+_SPECIAL = frozenset((b"expect", b"transfer-encoding", b"upgrade"))
+"""Fields that concern one message; a request with any of them is always parsed."""
 _SINGLE = frozenset((b"host", b"content-type", b"content-length", b"transfer-encoding", b"expect"))
+_MOST_MISSES = 8
 _WASTE = 64 * 1024
 """Bytes that the chunk heads of a body may take, beside four times the body's limit."""
 
@@ -87,6 +91,8 @@ class RequestParser:
     """
 
     __slots__ = (
+        "_block",
+        "_block_size",
         "_body",
         "_carry",
         "_chunk",
@@ -96,12 +102,15 @@ class RequestParser:
         "_is_done",
         "_is_old",
         "_keep_alive",
+        "_known",
         "_limits",
         "_method",
+        "_misses",
         "_parser",
         "_ready",
         "_repeated",
         "_request_headers",
+        "_size",
         "_target",
         "_upgrades",
         "_url",
@@ -120,12 +129,31 @@ class RequestParser:
         self._host = b"/"  # the last one that was seen to be right
         self.error: ActionHeroError | None = None
         self.is_idle = True
+        self._block = b""  # the header fields of a request that was taken, as they came
+        self._size = -1  # their length, and that of the body after them
+        self._block_size = self._misses = 0
+        self._known: dict[bytes, bytes] = {}  # what they say
         self._restart()
 
     def feed(self, data: bytes) -> list[Request]:
         """Take bytes in; the requests that are complete with them, in order."""
         if self._is_done:
             return []
+        end = data.find(b"\r\n")
+        if self.is_idle and len(data) == end + self._size and data.startswith(self._block, end):
+            request = self._recall(data, end)
+            if request is not None:
+                return [request]
+        was_idle = self.is_idle
+        self._parse(data)
+        ready = self._ready
+        self._ready = []
+        if len(ready) == 1 and was_idle and self.is_idle and self._misses < _MOST_MISSES:
+            self._misses += 1
+            self._remember(ready[0], data, end)
+        return ready
+
+    def _parse(self, data: bytes) -> None:
         self._chunk = len(data)
         self._fed += self._chunk
         try:
@@ -134,14 +162,41 @@ class RequestParser:
             self._after_upgrade(data[exc.args[0] :])
         except httptools.HttpParserError as exc:
             self._stop(exc)
-        ready = self._ready
-        if not ready or self._url:
-            self.is_idle = False
+        if not self.is_idle:
             self._check_unfinished()
-        else:
-            self.is_idle = self.error is None
-        self._ready = []
-        return ready
+
+    def _recall(self, data: bytes, end: int) -> Request | None:
+        """A request that differs from an earlier one of this connection in its first line and
+        body alone, and so is framed as that one was. None if llhttp must look at it."""
+        line = data[:end].decode("latin-1")
+        parts = line.split(" ")
+        if (
+            len(parts) != 3
+            or parts[0] not in _METHODS
+            or parts[2] != "HTTP/1.1"
+            or parts[1][:1] != "/"
+            or "#" in line
+            or not (line.isascii() and line.isprintable())
+            or end > self._limits.target_bytes
+        ):
+            return None
+        self._misses = 0
+        return Request(parts[0], parts[1], self._known, data[end + self._block_size :] or None)
+
+    def _remember(self, request: Request, data: bytes, end: int) -> None:
+        """Keep the head of a plain request: clients seldom send another on the same connection.
+        Where they do, this gives up soon."""
+        headers = request.headers
+        if not request.keep_alive or request.is_old or not headers.keys().isdisjoint(_SPECIAL):
+            return
+        line = f"{request.method} {request.target} HTTP/1.1".encode("latin-1")
+        block_end = data.find(b"\r\n\r\n", end) + 4
+        length = int(headers.get(b"content-length", 0))
+        if data[:end] == line and len(data) == block_end + length:
+            self._block = data[end:block_end]
+            self._block_size = len(self._block)
+            self._size = self._block_size + length
+            self._known = headers
 
     def close(self) -> None:
         """Let go of llhttp; nothing may be fed any more."""
@@ -160,6 +215,7 @@ class RequestParser:
     def _stop(self, error: Exception) -> None:
         """Read no more. Data after a request that closes the connection is simply not read."""
         self._is_done = True
+        self.is_idle = False
         self._headers = {}
         self._body = None
         if self.error is not None or (self._ready and not self._ready[-1].keep_alive):
@@ -186,6 +242,9 @@ class RequestParser:
 
     # What llhttp calls.
 
+    def on_message_begin(self) -> None:
+        self.is_idle = False
+
     def on_url(self, part: bytes) -> None:
         self._url = url = self._url + part if self._url else part
         if len(url) > self._limits.target_bytes:
@@ -206,7 +265,7 @@ class RequestParser:
         parser = self._parser
         headers = self._headers
         try:
-            self._method = _METHODS[parser.get_method()]
+            self._method = _METHODS_BY_BYTES[parser.get_method()]
         except KeyError:
             raise self._refuse(_unserved_method(parser.get_method())) from None
         self._keep_alive = parser.should_keep_alive()
@@ -259,6 +318,7 @@ class RequestParser:
         )
         self._url = b""
         self.has_head = self.awaits_continue = False
+        self.is_idle = True
         self._fed = 0
         self._carry = self._chunk
         if self._headers:

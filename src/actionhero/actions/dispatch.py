@@ -12,6 +12,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import asdict
 
 from actionhero.actions.action import Action, ActionVersions
 from actionhero.actions.middleware import Handler, Invocation, Middleware, wrap
@@ -114,11 +115,12 @@ class _Ready:
 
     def invoke(self, call: Call, connection: Connection) -> Coroutine[Any, Any, Any]:
         """Read the inputs and start the function; raises what is wrong with the inputs."""
-        arguments = self.inputs.arguments(self.inputs.read(call.words, call.body))
+        arguments = asdict(self.inputs.read(call.words, call.body))
         if self.fixed:
             arguments.update(self.fixed)
-        for name in self.connections:
-            arguments[name] = connection
+        if self.connections:
+            for name in self.connections:
+                arguments[name] = connection
         running: Coroutine[Any, Any, Any] = self.action.function(**arguments)
         return running
 
@@ -205,15 +207,21 @@ class Dispatcher:
                 raise
             return _failed(ready, call, exc)
         finally:
-            self._end(ready, connection)
+            connection.pending_actions -= 1
+            self._pending -= 1
+            if self._idle is not None and not self._pending:
+                self._idle.set()
+                self._idle = None
+            self._stats.increment("actions:processedActions")
+            self._stats.increment(ready.stat)
 
     def _admit(self, call: Call, connection: Connection) -> _Ready:
-        if self.is_draining:
-            raise DrainingError("the server is shutting down")
         ready = self._newest.get(call.action)
         if ready is None:
             raise UnknownActionError(f"{call.action!r} is not a known action")
-        if not ready.is_only or call.version is not None:
+        if self.is_draining:
+            raise DrainingError("the server is shutting down")
+        if call.version is not None or not ready.is_only:
             ready = self._select(call, ready)
         if connection.transport not in ready.transports:
             raise UnknownActionError(
@@ -238,15 +246,6 @@ class Dispatcher:
                 f"{call.action!r} has no version {asked!r}; it has {', '.join(versions)}"
             )
         return ready
-
-    def _end(self, ready: _Ready, connection: Connection) -> None:
-        connection.pending_actions -= 1
-        self._pending -= 1
-        if self._idle is not None and not self._pending:
-            self._idle.set()
-            self._idle = None
-        self._stats.increment("actions:processedActions")
-        self._stats.increment(ready.stat)
 
     def _timed_out(self, ready: _Ready, call: Call, exc: Exception) -> Reply:
         _log.warning("action timed out", extra={"timeout": ready.timeout})

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from msgspec import structs
 
 from actionhero.actions.dispatch import Counter, Dispatcher
-from actionhero.actions.routes import Routes
+from actionhero.actions.routes import Match, Routes
 from actionhero.codec import encode_json
 from actionhero.connections import Connection
 from actionhero.errors import (
@@ -24,7 +24,7 @@ from actionhero.errors import (
     UnknownActionError,
     public_error,
 )
-from actionhero.messages import Call, Reply
+from actionhero.messages import Call, Reply, Words
 from actionhero.protocols.http1 import METHODS, Request
 from actionhero.protocols.http1_fields import (
     JSON,
@@ -111,14 +111,19 @@ class Answers:
         self._stats.increment("webServer:numberOfWebRequests")
         path, _, query = request.target.partition("?")
         try:
-            if path[:5] == "/api/":
-                call = self._read_call(request, path[4:], query, request_id)
-                connection = RequestConnection(request, peer)
-                reply = await self._dispatcher.dispatch(call, connection)
-                if reply.error is None and connection.reply_headers is None:
-                    return _show(reply.value, connection.status or 200)
-                return _show_shaped(reply, connection, request_id)
-            return await self._answer_other(request, path, request_id)
+            if path[:5] != "/api/":
+                return await self._answer_other(request, path, request_id)
+            match = self._routes.match(request.method, path[4:])
+            words = read_fields(query) if query else {}
+            if request.body or match.words or "apiVersion" in words:
+                call = _read_call(request, match, words, request_id)
+            else:
+                call = Call(match.action, words, None, match.version, request_id)
+            connection = RequestConnection(request, peer)
+            reply = await self._dispatcher.dispatch(call, connection)
+            if reply.error is None and connection.reply_headers is None:
+                return _show(reply.value, connection.status)
+            return _show_shaped(reply, connection, request_id)
         except ActionHeroError as exc:
             if request.method == "OPTIONS" and isinstance(exc, MethodNotAllowedError):
                 return _allow(exc.allow)
@@ -126,23 +131,6 @@ class Answers:
         except Exception as exc:
             _log.exception("request failed", extra={"path": path, "request_id": request_id})
             return problem(public_error(exc), request_id)
-
-    def _read_call(self, request: Request, path: str, query: str, request_id: str) -> Call:
-        """The call that a request makes; `path` is what follows `/api`. Where a name is given
-        more than once, the path wins over the form and the form over the query."""
-        match = self._routes.match(request.method, path)
-        words = read_fields(query) if query else {}
-        body = request.body or None
-        if body and read_content_type(request.headers.get(b"content-type")) != JSON:
-            words.update(read_form(body))
-            body = None
-        version = match.version
-        if "apiVersion" in words:
-            asked = words.pop("apiVersion")
-            version = asked if isinstance(asked, str) else asked[-1]
-        if match.words:
-            words.update(match.words)
-        return Call(match.action, words, body, version, request_id)
 
     async def _answer_other(self, request: Request, path: str, request_id: str) -> AnyAnswer:
         """All that is no action."""
@@ -177,19 +165,34 @@ class Answers:
         return structs.replace(problem(error, request_id), fields=(("Upgrade", "websocket"),))
 
 
-def _show(value: object, status: int) -> Answer:
+def _read_call(request: Request, match: Match, words: Words, request_id: str) -> Call:
+    """A call with inputs from several places. Where a name is given more than once, the path
+    wins over the form and the form over the query (whose `words` these are)."""
+    body = request.body or None
+    if body and read_content_type(request.headers.get(b"content-type")) != JSON:
+        words.update(read_form(body))
+        body = None
+    version = match.version
+    if "apiVersion" in words:
+        asked = words.pop("apiVersion")
+        version = asked if isinstance(asked, str) else asked[-1]
+    words.update(match.words)
+    return Call(match.action, words, body, version, request_id)
+
+
+def _show(value: object, status: int | None) -> Answer:
     """An action's value as an answer. Raises whatever the encoding of the value raises."""
     if status in _EMPTY:
         return Answer(status)
     if isinstance(value, bytes):
-        return Answer(status, value, _BYTES_TYPE)
-    return Answer(status, encode_json(value))
+        return Answer(status or 200, value, _BYTES_TYPE)
+    return Answer(status or 200, encode_json(value))
 
 
 def _show_shaped(reply: Reply, connection: Connection, request_id: str) -> Answer:
     """An answer with the fields that the action has set; an error keeps its own status."""
     if reply.error is None:
-        answer = _show(reply.value, connection.status or 200)
+        answer = _show(reply.value, connection.status)
     else:
         answer = problem(reply.error, request_id)
     content_type = answer.content_type

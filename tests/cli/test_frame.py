@@ -9,6 +9,7 @@ from actionhero.cli.frame import COMMANDS, commands, guarded, main, suggestion
 from actionhero.errors import (
     ActionError,
     SettingsError,
+    StoreReplyError,
     StoreUnavailableError,
     UnknownActionError,
 )
@@ -67,7 +68,7 @@ def raises(error: BaseException) -> Callable[[], object]:
     ("error", "code"),
     [
         (SettingsError("the reason"), 2),
-        (StoreUnavailableError("the reason"), 2),
+        (StoreReplyError("the reason"), 2),
         (UnknownActionError("the reason"), 1),
         (ActionError("the reason"), 1),
     ],
@@ -77,6 +78,11 @@ def test_our_errors_end_without_a_trace(
 ) -> None:
     assert guarded(raises(error)) == code
     assert capsys.readouterr().err == "error: the reason\n"
+
+
+def test_a_store_that_is_away_is_asked_after(capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded(raises(StoreUnavailableError("no connection"))) == 2
+    assert capsys.readouterr().err.startswith("error: no connection\n  is it running?")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()])

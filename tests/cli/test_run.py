@@ -63,6 +63,8 @@ def test_errors_as_json_go_to_standard_error(actionhero: Run) -> None:
         (("only_http",), 1, "not served over terminal; use http\n"),
         (("refuse",), 1, "error: not today\n"),
         (("hello", "Ada"), 2, "error: 'Ada' belongs to no input; write --name value\n"),
+        (("hello", "--nme", "Ada"), 2, "hello has no input 'nme'; did you mean name?\n"),
+        (("only_http", "--x", "1"), 2, "only_http has no input 'x'; there are apiVersion\n"),
         (("hello", "--app", "nosuch"), 2, "error: there is no module 'nosuch'"),
         (("helo", "--help"), 1, "error: 'helo' is not a known action; did you mean hello?\n"),
     ],

@@ -103,6 +103,7 @@ def test_a_list_can_be_limited_to_a_queue_and_a_number(actionhero: Run) -> None:
         (("enqueue", "welcom"), 1, "'welcom' is not a known task; did you mean welcome?"),
         (("enqueue", "welcome"), 1, "the inputs do not fit:\n  email: is required"),
         (("enqueue", "welcome", "--delay", "soon"), 2, "'soon' is not a duration"),
+        (("enqueue", "welcome", "--mail", "a"), 2, "has no input 'mail'; did you mean email?"),
         (("enqueue", "welcome", "x"), 2, "'x' belongs to no input"),
         (("retry",), 2, "give the ids of failed tasks, or --all"),
         (("retry", "nosuch"), 1, "there is no task 'nosuch'"),

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 import click
 from msgspec import Struct
 
-from actionhero.errors import ActionHeroError, SetupError, StoreError
+from actionhero.errors import ActionHeroError, SetupError, StoreError, StoreUnavailableError
 
 FAILED = 1
 UNUSABLE = 2
@@ -114,7 +114,7 @@ def guarded(command: Callable[[], object]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except ActionHeroError as exc:
-        report_error(exc)
+        report_error(exc, hint=_hint(exc))
         return UNUSABLE if isinstance(exc, (SetupError, StoreError)) else FAILED
     return code if isinstance(code, int) else 0
 
@@ -146,6 +146,12 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"there are {', '.join(names)}" if names else "there are none"
+
+
+def _hint(error: ActionHeroError) -> str:
+    if isinstance(error, StoreUnavailableError):
+        return "is it running? store.url in actionhero.toml, or --store, says where it is"
+    return ""
 
 
 def _usage_hint(error: click.ClickException) -> str:

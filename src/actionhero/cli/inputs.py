@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import click
 
 from actionhero.cli.describe import InputDescription
+from actionhero.cli.frame import suggestion
 from actionhero.cli.output import print_table
 from actionhero.errors import MalformedError
 from actionhero.messages import Words
@@ -21,6 +22,15 @@ def parse_inputs(args: tuple[str, ...]) -> Words:
         return parse_words(args)
     except MalformedError as exc:
         raise click.UsageError(exc.message) from exc
+
+
+def refuse_unknown(name: str, words: Words, known: Iterable[str]) -> None:
+    """A mistyped option is an error here, where a person has just typed it; over the network an
+    unknown input is passed over. Raises `click.UsageError`."""
+    inputs = list(known)
+    for word in words:
+        if word not in inputs:
+            raise click.UsageError(f"{name} has no input {word!r}; {suggestion(word, inputs)}")
 
 
 def print_usage(command: str, description: str, inputs: Iterable[InputDescription]) -> None:

@@ -4,7 +4,7 @@ import click
 
 from actionhero.cli.describe import describe_inputs, find_action, inputs_of, versions_of
 from actionhero.cli.frame import FAILED, UNUSABLE, report_error, suggestion
-from actionhero.cli.inputs import FREE_OPTIONS, parse_inputs, print_usage
+from actionhero.cli.inputs import FREE_OPTIONS, parse_inputs, print_usage, refuse_unknown
 from actionhero.cli.loading import Loaded, load_quietly, with_services
 from actionhero.cli.options import app_options, json_option
 from actionhero.cli.output import print_json, print_value
@@ -43,7 +43,16 @@ def run(
     loaded = load_quietly(target, env, store=store)
     if wants_help:
         return _print_help(loaded, name)
+    _check_names(loaded, name, words)
     return _print_reply(_run(loaded, name, words), loaded, name, as_json)
+
+
+def _check_names(loaded: Loaded, name: str, words: Words) -> None:
+    versions = versions_of(loaded.app).get(name)
+    if versions is not None:
+        actions = versions.by_version.values()
+        inputs = {one for action in actions for one in inputs_of(loaded.app, action).fields}
+        refuse_unknown(name, words, sorted(inputs | {"apiVersion"}))
 
 
 def _run(loaded: Loaded, name: str, words: Words) -> Reply:

@@ -7,7 +7,7 @@ import click
 
 from actionhero.cli.describe import describe_inputs, describe_task, error_of, moment
 from actionhero.cli.frame import FAILED, UNUSABLE, Suggesting, report, suggestion
-from actionhero.cli.inputs import FREE_OPTIONS, parse_inputs, print_usage
+from actionhero.cli.inputs import FREE_OPTIONS, parse_inputs, print_usage, refuse_unknown
 from actionhero.cli.loading import Loaded, load_quietly, with_services
 from actionhero.cli.options import app_options, json_option
 from actionhero.cli.output import print_json, print_table
@@ -118,6 +118,7 @@ def enqueue(
         inputs_ = describe_inputs(definition.inputs)
         print_usage(f"actionhero tasks enqueue {name}", definition.description, inputs_)
         return 0
+    refuse_unknown(name, words, definition.inputs.fields)
     put = with_services(loaded, lambda _: _enqueue(definition, words, seconds, id))
     if as_json:
         print_json({"id": put.id, "queue": put.queue})

@@ -143,6 +143,18 @@ async def test_a_connected_app_has_its_services(app: App) -> None:
         await work(x=1).enqueue()
 
 
+async def test_settings_are_those_of_a_server_started_here(
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ACTIONHERO_STORE__URL", "embedded::memory:")
+    (tmp_path / "actionhero.toml").write_text('[general]\nname = "here"\n')
+    async with app.connected() as services:
+        assert services.settings.general.name == "here"
+        assert services.server.startswith("here:")
+    assert not (tmp_path / ".actionhero").exists()
+
+
 async def test_an_action_is_enqueued_as_a_task(app: App) -> None:
     @app.action(name="pay", version=2)
     async def pay(amount: int, connection: Connection, stats: Stats) -> None:

@@ -146,7 +146,11 @@ class App:
     @contextlib.asynccontextmanager
     async def connected(self, settings: Settings | None = None) -> AsyncIterator[Services]:
         """Use tasks, stats and cache without serving. Inside a running server, or nested, the
-        services there are are used. Raises `StoreError`, `SetupError`."""
+        services there are are used.
+
+        `settings` are by default those of the current directory and the environment, as a server
+        started here would have them. Raises `StoreError`, `SetupError`.
+        """
         if self._services is None:
             services = await Services.open(self.name, self.definitions, settings, {App: self})
             self._services = services

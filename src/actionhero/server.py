@@ -17,6 +17,7 @@ from actionhero.actions.documentation import describe
 from actionhero.app import App
 from actionhero.services import Services
 from actionhero.settings import Settings
+from actionhero.settings_loading import load_settings
 from actionhero.transports.files import FoundFile, find_file
 from actionhero.transports.http import HttpServer
 from actionhero.transports.tcp import TcpServer
@@ -34,7 +35,7 @@ class Server:
         self, app: App, settings: Settings | None = None, *, reuse_port: bool = False
     ) -> None:
         self.app = app
-        self.settings = settings or Settings()
+        self.settings = settings or load_settings()
         self.reuse_port = reuse_port
         self.services: Services
         self.http: HttpServer | None = None

@@ -22,6 +22,7 @@ from actionhero.initializers import Lifespan
 from actionhero.limits import Limits
 from actionhero.messages import Call
 from actionhero.settings import Settings
+from actionhero.settings_loading import load_settings
 from actionhero.stats import Stats
 from actionhero.store.client import StoreClient
 from actionhero.store.embedded import open_store
@@ -56,7 +57,7 @@ class Services:
         provided: Mapping[Any, Any],
     ) -> "Services":
         """Connect to the store and bring everything up. Raises `StoreError`, `SetupError`."""
-        settings = settings or Settings()
+        settings = settings or load_settings()
         services = cls(definitions, settings, _server_id(settings))
         async with services._exits as exits:  # closed again if a later step fails
             await services._open_store(name)

@@ -81,11 +81,9 @@ class Stats:
     async def flush(self) -> None:
         """Send what was gathered. On an error it is kept and goes with a later flush."""
         async with self._flushing:
-            if self._unsent is None:
-                self._unsent = self._gather()
-            while self._unsent is not None:
-                await self._send(self._unsent)
-                self._unsent = self._gather()
+            await self._send_unsent()  # of an earlier flush that failed
+            self._unsent = self._gather()
+            await self._send_unsent()
 
     async def start(self) -> None:
         """Flush once a second from now on."""
@@ -138,6 +136,11 @@ class Stats:
         for key, n in self._counts.items():
             table[key] = table.get(key, 0) + n
         return table
+
+    async def _send_unsent(self) -> None:
+        if self._unsent is not None:
+            await self._send(self._unsent)
+            self._unsent = None
 
     async def _send(self, batch: _Batch) -> None:
         args: list[str | int | float] = [batch.number, round(LOCAL_TTL * 1000), len(batch.counts)]

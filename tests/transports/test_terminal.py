@@ -9,9 +9,15 @@ from actionhero.actions.action import Action, ActionVersions
 from actionhero.actions.dispatch import Dispatcher
 from actionhero.connections import Connection
 from actionhero.deadlines import Deadlines
+from actionhero.limits import Limits
 from actionhero.errors import MalformedError
 from actionhero.messages import Words
 from actionhero.transports.terminal import parse_words, run_action
+
+
+class NoLimits(Limits):
+    def __init__(self) -> None:
+        """Limits that nobody reaches."""
 
 
 class Nothing:
@@ -33,6 +39,7 @@ def dispatcher(*actions: Action) -> Dispatcher:
         provider=Nothing(),
         middleware=(),
         deadlines=Deadlines(asyncio.get_running_loop()),
+        limits=NoLimits(),
         stats=Nothing(),
     )
 

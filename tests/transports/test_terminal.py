@@ -9,8 +9,8 @@ from actionhero.actions.action import Action, ActionVersions
 from actionhero.actions.dispatch import Dispatcher
 from actionhero.connections import Connection
 from actionhero.deadlines import Deadlines
-from actionhero.limits import Limits
 from actionhero.errors import MalformedError
+from actionhero.limits import Limits
 from actionhero.messages import Words
 from actionhero.transports.terminal import parse_words, run_action
 

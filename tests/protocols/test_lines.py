@@ -202,3 +202,8 @@ def test_the_body_of_a_line_is_json() -> None:
     assert isinstance(asked, JsonLine)
     assert asked.body is not None
     assert msgspec.json.decode(asked.body) == {"a": [1, {"b": None}]}
+
+
+def test_only_spaces_and_tabs_part_words() -> None:
+    assert read_words("a=1\u00a02\tb=\x1c  c=3") == {"a": "1\u00a02", "b": "\x1c", "c": "3"}
+    assert read_line(b"\x1c") == WordLine("\x1c", "")

@@ -108,6 +108,9 @@ class WordLine(Struct, frozen=True):
     rest: str
 
 
+_SPACE = " \t"
+_SPACES = re.compile(r"[ \t]+")
+"""What parts words. Other kinds of space, which Unicode has many of, belong to values."""
 _decode_line = msgspec.json.Decoder(JsonLine).decode
 _decode_inside = msgspec.json.Decoder(_Inside).decode
 
@@ -120,8 +123,8 @@ def read_line(line: bytes) -> JsonLine | WordLine:
         raise MalformedError(f"the line is not UTF-8 at byte {exc.start}") from exc
     if text.lstrip()[:1] in ("{", "["):
         return _read_json_line(line)
-    first, *rest = text.split(None, 1)
-    return WordLine(first, rest[0].strip() if rest else "")
+    first, *rest = _SPACES.split(text.strip(_SPACE), 1)
+    return WordLine(first, rest[0] if rest else "")
 
 
 def _read_json_line(text: bytes) -> JsonLine:
@@ -142,7 +145,7 @@ def read_words(text: str) -> Words:
     Raises `MalformedError`.
     """
     words: Words = {}
-    for word in text.split():
+    for word in filter(None, _SPACES.split(text)):
         name, sign, value = word.partition("=")
         if not sign or not name:
             raise MalformedError(

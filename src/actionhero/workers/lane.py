@@ -76,6 +76,7 @@ class _Turn(NamedTuple):
     want: int
     reserved: int
     settlements: Settlements
+    hints: int
 
 
 class Lane:
@@ -105,6 +106,7 @@ class Lane:
         self._is_registered = False
         self._is_closing = False
         self._is_hungry = True
+        self._hints = 0
         self._next_look = 0.0
         self._next_duties = 0.0
         self._last_turn = 0.0
@@ -211,6 +213,7 @@ class Lane:
 
     def _look(self) -> None:
         """Somebody says that there is something to see."""
+        self._hints += 1
         self._is_hungry = True
         self._next_look = self._next_duties = 0.0
         self._alarm.ring()
@@ -257,7 +260,7 @@ class Lane:
         options = self._options
         args: list[Arg] = [options.server, self._number, want, int(does_duties), options.max_lapses]
         args += settlements.args()
-        return _Turn(args, str(self._number), want, reserved, settlements)
+        return _Turn(args, str(self._number), want, reserved, settlements, self._hints)
 
     def _look_ahead(self, finished: int, now: float) -> None:
         """How many to claim beyond the free slots: none, unless tasks finish quickly."""
@@ -276,19 +279,18 @@ class Lane:
         hand.receive(reply, turn.token, turn.reserved)
         if self._is_closing:
             hand.give_back_backlog()
+        if turn.hints == self._hints:  # else somebody said since then that there is more
+            self._plan_look(turn, reply)
+        if not self._is_hungry and not self._is_closing:
+            self._listener.listen()
+
+    def _plan_look(self, turn: _Turn, reply: TickReply) -> None:
         if turn.want:
             self._is_hungry = len(reply.ids) >= turn.want
-        if reply.status == "expired":
-            self._is_hungry = True
-            self._parts.heartbeat.renew_now()
-        elif not self._is_hungry and not self._is_closing:
-            self._listener.listen()
-        self._plan_look(reply)
-
-    def _plan_look(self, reply: TickReply) -> None:
         wait = _POLL if reply.wait < 0 else min(_POLL, reply.wait / 1000)
         if reply.status == "expired":
-            wait = _UNTIL_RENEWED
+            self._parts.heartbeat.renew_now()
+            self._is_hungry, wait = False, _UNTIL_RENEWED
         if wait < _POLL:
             self._next_duties = 0.0
         self._next_look = self._loop.time() + wait

@@ -66,6 +66,11 @@ class Worker:
         """How many runs of tasks came to an end here."""
         return sum(lane.runs for lane in self._lanes)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no queue had anything to do when it last looked, and nothing runs."""
+        return all(lane.is_idle for lane in self._lanes)
+
     async def start(self) -> None:
         """Register with every queue and begin. Raises `StoreError`, `DefinitionError`."""
         options, tasks = self._options, self._tasks
@@ -133,12 +138,10 @@ class Worker:
             await lane.leave()
 
     async def _is_all_done(self) -> bool:
-        if not all(lane.is_idle for lane in self._lanes):
+        if not self.is_idle:
             return False
         counts = [await self._tasks.scripts(queue).counts() for queue in self.queues]
-        return not any(one.pending or one.processing for one in counts) and all(
-            lane.is_idle for lane in self._lanes
-        )
+        return self.is_idle and not any(one.pending or one.processing for one in counts)
 
 
 def _clean(server: str) -> str:

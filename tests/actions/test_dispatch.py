@@ -13,6 +13,7 @@ from actionhero.deadlines import Deadlines
 from actionhero.errors import ActionError, StoreUnavailableError, TooManyRequestsError
 from actionhero.limits import Limits, Rate
 from actionhero.messages import Call, Reply, Transport
+from actionhero.telemetry import JsonFormatter, Mask
 
 
 class Counts:
@@ -161,6 +162,30 @@ async def test_a_bug_is_logged_and_not_shown(caplog: pytest.LogCaptureFixture) -
     assert "secret" not in str(reply.error)
     assert "secret detail" in caplog.text
     assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("body", [None, b'{"password": "hunter2", "n": 1}', b"[1]", b"{nonsense"])
+async def test_a_bug_is_logged_with_its_inputs_and_without_secrets(
+    body: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def f() -> None: ...
+
+    async def layer(invocation: Invocation, proceed: Proceed) -> None:
+        raise RuntimeError("broken")
+
+    logger = logging.getLogger("actionhero.actions")
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter(Mask(["password"])))
+    logger.addHandler(handler)
+    try:
+        call = Call("f", {"Password2": "swordfish", "name": "Ada"}, body)
+        await dispatcher(Action(f), middleware=(layer,)).dispatch(call, Connection("http"))
+    finally:
+        logger.removeHandler(handler)
+    line = capsys.readouterr().err
+    assert '"name":"Ada"' in line
+    assert "hunter2" not in line
+    assert "swordfish" not in line
 
 
 async def test_a_store_that_is_away_does_not_fill_the_log(

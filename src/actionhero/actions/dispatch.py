@@ -7,6 +7,7 @@ and shown as `internal_error`.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ from msgspec.structs import asdict
 
 from actionhero.actions.action import Action, ActionVersions
 from actionhero.actions.middleware import Handler, Invocation, Middleware, wrap
-from actionhero.codec import Inputs, compile_inputs, read_json
+from actionhero.codec import Inputs, compile_inputs, decode_json, read_json
 from actionhero.connections import Connection
 from actionhero.deadlines import Deadlines, LimitExpiredError, resume
 from actionhero.errors import (
@@ -35,6 +36,8 @@ from actionhero.messages import Call, Reply, Transport
 from actionhero.telemetry import log_context
 
 _log = logging.getLogger("actionhero.actions")
+_LOGGED_BODY = 4096
+"""Bytes of a body that are still logged when its action fails."""
 
 
 class Counter(Protocol):
@@ -273,9 +276,18 @@ def _failed(ready: _Ready, call: Call, exc: BaseException) -> Reply:
             "action failed: %s",
             exc,
             exc_info=exc if error is not exc else None,
-            extra={"place": ready.action.place},
+            extra={"place": ready.action.place, "params": _params_of(call)},
         )
     return Reply(error=error)
+
+
+def _params_of(call: Call) -> dict[str, Any]:
+    """What a call was given, for the log, which masks the secrets in it by their names."""
+    given: Any = {}
+    if call.body is not None and len(call.body) <= _LOGGED_BODY:
+        with contextlib.suppress(MalformedError):
+            given = decode_json(call.body)
+    return {**(given if isinstance(given, dict) else {}), **call.words}
 
 
 def _version_in(body: bytes) -> str | None:

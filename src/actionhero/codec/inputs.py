@@ -31,7 +31,17 @@ class Inputs:
     `injected` maps the parameters that are no inputs to the type each is handed in by.
     """
 
-    __slots__ = ("_decode", "_nested", "_plain", "_signature", "fields", "injected", "struct")
+    __slots__ = (
+        "_decode",
+        "_nested",
+        "_plain",
+        "_positional",
+        "_required",
+        "_signature",
+        "fields",
+        "injected",
+        "struct",
+    )
 
     def __init__(
         self, struct: type[Struct], signature: inspect.Signature, injected: dict[str, Any]
@@ -42,6 +52,12 @@ class Inputs:
             f.name: Field(f.name, f.type, f.required) for f in msgspec.structs.fields(struct)
         }
         self._signature = signature
+        self._positional = tuple(
+            parameter.name
+            for parameter in signature.parameters.values()
+            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        )
+        self._required = frozenset(name for name, field in self.fields.items() if field.required)
         self._plain = all(_is_plain(field.kind) for field in self.fields.values())
         self._nested = not all(_is_scalar(field.kind) for field in self.fields.values())
         self._decode: Callable[[bytes], Struct] = msgspec.json.Decoder(struct).decode
@@ -75,12 +91,7 @@ class Inputs:
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Struct:
         """The inputs from Python values, as the function takes them. Raises as `read`."""
-        try:
-            given = self._signature.bind(*args, **kwargs).arguments
-        except TypeError as exc:
-            raise InvalidInputError(
-                self._misfits(args, kwargs) or (InputProblem("", "wrong_arguments", str(exc)),)
-            ) from exc
+        given = self._by_name(args, kwargs)
         try:
             values = convert(given, self.struct)
         except msgspec.ValidationError as exc:
@@ -124,6 +135,22 @@ class Inputs:
         if problems:
             raise InvalidInputError(tuple(problems))
         return self.struct(**values)
+
+    def _by_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments by name. `Signature.bind` costs more than all the rest, so it is only asked
+        where something does not fit."""
+        given = {**dict(zip(self._positional, args, strict=False)), **kwargs}
+        if (
+            len(given) == len(args) + len(kwargs)
+            and self._required <= given.keys() <= self.fields.keys()
+        ):
+            return given
+        try:
+            return self._signature.bind(*args, **kwargs).arguments
+        except TypeError as exc:
+            raise InvalidInputError(
+                self._misfits(args, kwargs) or (InputProblem("", "wrong_arguments", str(exc)),)
+            ) from exc
 
     def _misfits(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any]

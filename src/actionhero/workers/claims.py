@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from msgspec import Struct
+
 from actionhero.store.link import Arg
 from actionhero.tasks.outcomes import (
     DONE,
@@ -16,25 +18,17 @@ from actionhero.tasks.outcomes import (
 from actionhero.tasks.record import ONCE
 
 
-class Claim:
+class Claim(Struct, eq=False, gc=False):
     """One task that the store gave to us. `token` proves it when it is settled."""
 
-    __slots__ = ("id", "is_dropped", "is_in_thread", "record", "token", "troubles")
-
-    def __init__(self, id: bytes, token: str, record: bytes, troubles: bytes | None) -> None:
-        self.id = id
-        self.token = token
-        self.record = record
-        self.troubles = troubles
-        self.is_dropped = False
-        """Whether somebody else has it now; what it still does counts for nothing."""
-        self.is_in_thread = False
-        """Whether a thread works on it, which cannot be stopped."""
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether there is nothing to do about it but to forget it, once it is done."""
-        return self.record[2] == ONCE and self.troubles is None
+    id: bytes
+    token: str
+    record: bytes
+    troubles: bytes | None
+    is_dropped: bool = False
+    """Whether somebody else has it now; what it still does counts for nothing."""
+    is_in_thread: bool = False
+    """Whether a thread works on it, which cannot be stopped."""
 
 
 Settled = tuple[Claim, Outcome]
@@ -64,8 +58,8 @@ class Settlements:
 
     def add(self, claim: Claim, outcome: Outcome) -> None:
         """Settle a claim so."""
-        if outcome is DONE and claim.is_plain:
-            self.plain.append(claim)
+        if outcome is DONE and claim.troubles is None and claim.record[2] == ONCE:
+            self.plain.append(claim)  # there is nothing to do about it but to forget it
         else:
             self.others.append((claim, outcome))
             if outcome is GIVEN_BACK:

@@ -49,7 +49,8 @@ class Ready:
         self.definition = definition
         self.function = definition.function
         self.is_async = definition.is_async
-        self.limit = deadlines.limit(definition.timeout)
+        timeout = definition.timeout
+        self.limit = None if timeout is None else deadlines.limit(timeout)
         self.decode = definition.inputs.decode
         injected = definition.inputs.injected.items()
         self.task_names = tuple(name for name, kind in injected if kind is Task)
@@ -105,8 +106,11 @@ class Executor:
             return _parked(claim, exc)
         log_context.set({"task": body.name, "task_id": claim.id.decode()})
         try:
-            with ready.limit:
+            if ready.limit is None:
                 await self._call(ready, arguments, claim)
+            else:
+                with ready.limit:
+                    await self._call(ready, arguments, claim)
         except asyncio.CancelledError as exc:
             if _is_being_cancelled():
                 raise

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actionhero.actions.action import Action
 from actionhero.cli.describe import describe_inputs, first_line, inputs_of, versions_of
 from actionhero.cli.loading import load_quietly
 from actionhero.cli.options import ENV_HELP, TARGET_HELP, json_option
 from actionhero.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
+    from actionhero.actions.action import Action
     from actionhero.app import App
 
 
@@ -32,7 +32,7 @@ def actions(target: str | None, app_target: str | None, env: str | None, as_json
     return 0
 
 
-def _row(app: "App", action: Action) -> tuple[str, ...]:
+def _row(app: "App", action: "Action") -> tuple[str, ...]:
     inputs = ", ".join(
         one.name if one.is_required else f"[{one.name}]"
         for one in describe_inputs(inputs_of(app, action))
@@ -41,7 +41,7 @@ def _row(app: "App", action: Action) -> tuple[str, ...]:
     return action.name, action.version, routes, inputs, first_line(action.description)
 
 
-def _full(app: "App", action: Action) -> dict[str, Any]:
+def _full(app: "App", action: "Action") -> dict[str, Any]:
     return {
         "name": action.name,
         "version": action.version,

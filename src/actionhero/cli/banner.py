@@ -4,12 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from actionhero.actions.action import Action
-from actionhero.actions.enqueued import run_action
-from actionhero.codec import Inputs
-from actionhero.codec.problems import strip
-
 if TYPE_CHECKING:
+    from actionhero.actions.action import Action
+    from actionhero.codec import Inputs
     from actionhero.server import Server
 
 _SAMPLES = {str: "Ada", int: "1", float: "1", bool: "true"}
@@ -17,6 +14,8 @@ _SAMPLES = {str: "Ada", int: "1", float: "1", bool: "true"}
 
 def print_banner(server: "Server", servers: int) -> None:
     """Say where `server` listens. `servers` is how many share its ports."""
+    from actionhero.actions.enqueued import run_action
+
     definitions = server.app.definitions
     actions = len({action.name for action in definitions.actions})
     tasks = sum(task.function is not run_action for task in definitions.tasks.values())
@@ -66,8 +65,10 @@ def _listening(server: "Server") -> list[str]:
     return lines
 
 
-def _example_path(action: Action, inputs: Inputs) -> str | None:
+def _example_path(action: "Action", inputs: "Inputs") -> str | None:
     """A path with sample values; None where they cannot be guessed."""
+    from actionhero.codec.problems import strip
+
     values = {}
     for name, field in inputs.fields.items():
         if field.required:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from actionhero.actions.action import Action, ActionVersions
 from actionhero.cli.frame import suggestion
-from actionhero.codec import Inputs, compile_inputs, encode_json
-from actionhero.connections import Connection
 from actionhero.errors import UnknownActionError
 
 if TYPE_CHECKING:
+    from actionhero.actions.action import Action, ActionVersions
     from actionhero.app import App
+    from actionhero.codec import Inputs
     from actionhero.tasks.views import TaskView
 
 
@@ -28,7 +27,7 @@ class InputDescription(Struct, frozen=True):
     default: str
 
 
-def find_action(app: "App", name: str) -> Action:
+def find_action(app: "App", name: str) -> "Action":
     """The newest version of an action. Raises `UnknownActionError`."""
     versions = versions_of(app).get(name)
     if versions is None:
@@ -38,7 +37,7 @@ def find_action(app: "App", name: str) -> Action:
     return versions.newest
 
 
-def describe_inputs(inputs: Inputs) -> list[InputDescription]:
+def describe_inputs(inputs: "Inputs") -> list[InputDescription]:
     """The inputs of an action or task, in their order."""
     properties: dict[str, Any] = inputs.schema().get("properties", {})
     return [
@@ -50,6 +49,8 @@ def describe_inputs(inputs: Inputs) -> list[InputDescription]:
 
 
 def _default(field: msgspec.structs.FieldInfo) -> str:
+    from actionhero.codec import encode_json
+
     if field.required:
         return ""
     if field.default is not msgspec.NODEFAULT:
@@ -57,10 +58,12 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
     return encode_json(field.default_factory()).decode()
 
 
-def inputs_of(app: "App", action: Action) -> Inputs:
+def inputs_of(app: "App", action: "Action") -> "Inputs":
     """The compiled inputs of an action whose app does not run."""
     from actionhero.app import App
     from actionhero.cache import Cache
+    from actionhero.codec import compile_inputs
+    from actionhero.connections import Connection
     from actionhero.settings import Settings
     from actionhero.stats import Stats
     from actionhero.tasks.queue import Tasks
@@ -101,13 +104,15 @@ def first_line(text: str) -> str:
     return text.partition("\n")[0]
 
 
-def versions_of(app: "App") -> dict[str, ActionVersions]:
+def versions_of(app: "App") -> "dict[str, ActionVersions]":
     """All actions by name, in the order of their names."""
     return dict(sorted(app.definitions.versions().items()))
 
 
 def describe_task(one: "TaskView") -> Iterator[tuple[str, str]]:
     """What there is to say about a task, by name."""
+    from actionhero.codec import encode_json
+
     yield "id", one.id
     yield "task", one.name
     yield "queue", one.queue

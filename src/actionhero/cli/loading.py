@@ -1,6 +1,5 @@
 """What almost every command begins with: the settings, then the app, then its services."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -51,6 +50,8 @@ def load_quietly(target: str | None, env: str | None, **flags: Any) -> Loaded:
 
 def with_services(loaded: Loaded, use: "Callable[[Services], Awaitable[T]]") -> T:
     """`use` the services of an app that is connected, not served, and return its result."""
+
+    import asyncio
 
     async def connected() -> T:
         async with loaded.app.connected(loaded.settings) as services:

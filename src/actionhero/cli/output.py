@@ -10,8 +10,6 @@ from typing import Any
 import click
 import msgspec
 
-from actionhero.codec import encode_json
-
 
 def is_terminal() -> bool:
     """Whether a person reads standard output."""
@@ -20,7 +18,7 @@ def is_terminal() -> bool:
 
 def print_json(value: Any, *, err: bool = False) -> None:
     """One line of JSON."""
-    click.echo(encode_json(value).decode(), err=err)
+    click.echo(msgspec.json.encode(value).decode(), err=err)
 
 
 def print_value(value: Any) -> None:
@@ -36,7 +34,7 @@ def print_value(value: Any) -> None:
 
 
 def _print_nested(value: Any) -> None:
-    text = msgspec.json.format(encode_json(value), indent=2).decode()
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     if is_terminal():
         from rich.console import Console
 
@@ -52,7 +50,7 @@ def _is_short(value: Any) -> bool:
 
 
 def _short_text(value: Any) -> str:
-    return value if isinstance(value, str) else encode_json(value).decode()
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:

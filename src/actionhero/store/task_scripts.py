@@ -7,6 +7,7 @@ Rules
 - What the scripts return is bytes; it becomes text here, except records and troubles.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 from actionhero.store.client import StoreClient
 from actionhero.store.keys import QueueKeys
-from actionhero.store.link import Arg, Command
+from actionhero.store.link import Arg, Command, Reply
 from actionhero.store.scripts import Script
 
 _PARTS = {
@@ -165,6 +166,10 @@ class QueueScripts:
         """Add tasks. Returns the ids that existed already: those tasks are left as they are."""
         existing = await self._scripts["enqueue"](self._client, self._keys, arrivals.args())
         return set(existing)
+
+    def enqueue_nowait(self, arrivals: Arrivals) -> "asyncio.Future[Reply]":
+        """Begin to add tasks, with no coroutine between. A NOSCRIPT error is the caller's."""
+        return self._client.execute(*self._scripts["enqueue"].command(self._keys, arrivals.args()))
 
     async def tick(self, args: Sequence[Arg]) -> TickReply:
         """One turn of a worker; see `lua/tick.lua` for the arguments."""

@@ -79,18 +79,19 @@ class Tasks:
     ) -> Task:
         """Put one task into its queue; see `Task.enqueue`."""
         definition = task.definition
-        id, record = task.id, new_record(definition.head, task.encoded_params())
-        later = _later(task, id, record, delay, at)
-        await self.announce(definition.queue)
-        outbox = self._outboxes.get(definition.queue)
+        queue, record = definition.queue, new_record(definition.head, task.encoded_params())
+        later = _later(task, record, delay, at)
+        if time.monotonic() >= self._known.get(queue, 0.0):
+            await self.announce(queue)
+        outbox = self._outboxes.get(queue)
         if outbox is None:
-            outbox = self._outboxes[definition.queue] = Outbox(self.scripts(definition.queue))
-        band = BANDS[definition.priority]
+            outbox = self._outboxes[queue] = Outbox(self.scripts(queue))
         if later is None:
-            await outbox.put(len(record), lambda to: to.add_ready(band, id, record))
+            await outbox.put_ready(BANDS[definition.priority], task.id, record)
         else:
-            await outbox.put(len(record), lambda to: to.add_later(later))
-        self._count(1)
+            await outbox.put_later(later)
+        if self._stats is not None:
+            self._stats.increment("tasks:tasksEnqueued")
         return task
 
     async def enqueue_many(
@@ -112,16 +113,13 @@ class Tasks:
                 sending.append(group.create_task(self._send(queue, arrivals)))
                 await asyncio.sleep(0)  # lets this part go out while the next is made
         added = sum(one.result() for one in sending)
-        self._count(added)
+        if self._stats is not None and added:
+            self._stats.increment("tasks:tasksEnqueued", added)
         return added
 
     async def _send(self, queue: str, arrivals: Arrivals) -> int:
         existing = await self.scripts(queue).enqueue(arrivals)
         return arrivals.count - len(existing)
-
-    def _count(self, n: int) -> None:
-        if self._stats is not None and n:
-            self._stats.increment("tasks:tasksEnqueued", n)
 
     # the view inside
 
@@ -237,9 +235,9 @@ class Tasks:
     async def announce(self, queue: str) -> None:
         """Enter the queue among the known ones. Comes before its first task."""
         now = time.monotonic()
-        if now - self._known.get(queue, -_KNOWN_FOR) >= _KNOWN_FOR:
+        if now >= self._known.get(queue, 0.0):
             await self._client.execute("SADD", self._keys.queues, queue)
-            self._known[queue] = now
+            self._known[queue] = now + _KNOWN_FOR
 
     def provides(self, kind: Any) -> bool | None:
         """Whether parameters of this type are handed in; None if that is not known here."""
@@ -256,7 +254,6 @@ class Tasks:
 
 def _later(
     task: Task,
-    id: str,
     record: bytes,
     delay: Duration | None,
     at: datetime.datetime | None,
@@ -265,11 +262,11 @@ def _later(
     if at is not None:
         if delay is not None:
             raise ValueError("give either delay= or at=, not both")
-        return Later(id, record, "at", milliseconds(at))
+        return Later(task.id, record, "at", milliseconds(at))
     if delay is not None:
-        return Later(id, record, "in", round(parse_duration(delay) * 1000))
+        return Later(task.id, record, "in", round(parse_duration(delay) * 1000))
     if task.definition.scope == "all":
-        return Later(id, record, "in", 0)
+        return Later(task.id, record, "in", 0)
     return None
 
 
@@ -285,10 +282,10 @@ def _gather(
         part = parts.get(queue)
         if part is None:
             part, sizes[queue] = parts.setdefault(queue, Arrivals()), 0
-        id, record = task.id, new_record(definition.head, task.encoded_params())
-        later = _later(task, id, record, delay, at)
+        record = new_record(definition.head, task.encoded_params())
+        later = _later(task, record, delay, at)
         if later is None:
-            part.add_ready(BANDS[definition.priority], id, record)
+            part.add_ready(BANDS[definition.priority], task.id, record)
         else:
             part.add_later(later)
         sizes[queue] += len(record)

@@ -31,7 +31,6 @@ class GeneralSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         "apikey",
         "credit_card",
     )
-    include: tuple[str, ...] = ()
 
 
 class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -40,9 +40,9 @@ class Connection:
     """
 
     __slots__ = (
+        "_headers",
         "_id",
         "connected_at",
-        "headers",
         "max_pending",
         "method",
         "params",
@@ -71,7 +71,7 @@ class Connection:
         self.remote_ip = remote_ip
         self.remote_port = remote_port
         self.method = method
-        self.headers: Mapping[str, str] = {} if headers is None else headers
+        self._headers = headers
         self.max_pending = max_pending
         self.connected_at = time.time()
         self.params: dict[str, Any] = {}
@@ -87,6 +87,11 @@ class Connection:
         if self._id is None:
             self._id = new_id()
         return self._id
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The header fields of the HTTP request, by their names in lower case."""
+        return self._headers or {}
 
     def set_status(self, status: int) -> None:
         """The HTTP status of a successful reply, 200 to 399; 200 if never set."""

@@ -224,7 +224,7 @@ class Dispatcher:
             raise UnknownActionError(f"{call.action!r} is not a known action")
         if self.is_draining:
             raise DrainingError("the server is shutting down")
-        if call.version is not None or not ready.is_only:
+        if call.version != ready.action.version and not (call.version is None and ready.is_only):
             ready = self._select(call, ready)
         if connection.transport not in ready.transports:
             raise UnknownActionError(

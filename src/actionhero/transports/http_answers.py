@@ -6,9 +6,9 @@ problem details, and only those of our tree are shown to the client.
 """
 
 import logging
-import time
 from collections.abc import Callable, Container, Iterable, Mapping
-from typing import Any, TypeAlias
+from time import time
+from typing import TypeAlias
 
 from msgspec import structs
 
@@ -52,38 +52,32 @@ _log = logging.getLogger("actionhero.http")
 
 
 class RequestConnection(Connection):
-    """The connection of one request. Most actions look at little of it, so only what differs is
-    set, and what must be made is made when it is looked at."""
+    """The connection of one request. It is made for each, so it is made without detours, and its
+    header fields are decoded only for who looks at them."""
 
-    transport = "http"
-    max_pending = 1
-    pending_actions = 0
-    total_actions = 0
-    status = None
-    reply_headers = None
-    _id = None
+    __slots__ = ("_fields",)
 
     def __init__(self, request: Request, peer: Peer) -> None:
-        self._request = request
-        self._peer = peer
+        self._id = None
+        self.transport = "http"
+        self.remote_ip, self.remote_port = peer
+        self.method = request.method
+        self._fields = request.headers
+        self._headers = None
+        self.max_pending = 1
+        self.connected_at = time()
+        self.params = {}
+        self.rooms = []
+        self.total_actions = 0
+        self.pending_actions = 0
+        self.status = None
+        self.reply_headers = None
 
-    def __getattr__(self, name: str) -> Any:
-        if name not in _LATE:
-            raise AttributeError(f"a connection has no attribute {name!r}")
-        value = _LATE[name](self)
-        setattr(self, name, value)
-        return value
-
-
-_LATE: Mapping[str, Callable[[RequestConnection], Any]] = {
-    "connected_at": lambda _: time.time(),
-    "headers": lambda it: Headers(it._request.headers),
-    "method": lambda it: it._request.method,
-    "params": lambda _: {},
-    "remote_ip": lambda it: it._peer[0],
-    "remote_port": lambda it: it._peer[1],
-    "rooms": lambda _: [],
-}
+    @property
+    def headers(self) -> Mapping[str, str]:
+        if self._headers is None:
+            self._headers = Headers(self._fields)
+        return self._headers
 
 
 class Answers:
@@ -184,7 +178,7 @@ def _show(value: object, status: int | None) -> Answer:
     """An action's value as an answer. Raises whatever the encoding of the value raises."""
     if status in _EMPTY:
         return Answer(status)
-    if isinstance(value, bytes):
+    if type(value) is bytes:
         return Answer(status or 200, value, _BYTES_TYPE)
     return Answer(status or 200, encode_json(value))
 

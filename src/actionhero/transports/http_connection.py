@@ -14,9 +14,10 @@ import asyncio
 import logging
 import sys
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
-from typing import Any, cast
+from functools import partial
+from typing import cast
 
 from actionhero.connections import new_id
 from actionhero.errors import (
@@ -55,6 +56,12 @@ class Phase(Enum):
     GONE = auto()
 
 
+_Task: Callable[..., asyncio.Task[None]]
+"""Makes a task, on newer Pythons run at once to where it must wait. To make up a name is slow."""
+if sys.version_info >= (3, 12):
+    _Task = partial(asyncio.Task, name="http", eager_start=True)
+else:
+    _Task = partial(asyncio.Task, name="http")
 _IDLE = Phase.IDLE
 _RUNNING = Phase.RUNNING
 
@@ -186,6 +193,8 @@ class HttpConnection(asyncio.Protocol):
         ready = self._parser.feed(data)
         if len(ready) == 1 and self._task is None and ready[0].upgrade is None:
             self._start(ready[0])
+            if self._parser.is_idle:
+                return
         else:
             self._queue.extend(ready)
         if self._task is None:
@@ -262,14 +271,15 @@ class HttpConnection(asyncio.Protocol):
         """Start the answer to a request. If no task is left then, it is answered already."""
         self._phase = _RUNNING
         self.due = _NEVER
-        task = _start_task(self._run(request), self._state.loop)
+        task = _Task(self._run(request), loop=self._state.loop)
         if not task.done():
             self._task = task
 
     async def _run(self, request: Request) -> None:
         """Answer one request. Cancelled when the client is gone."""
         state = self._state
-        request_id = _id_of(request)
+        given = request.headers.get(b"x-request-id")
+        request_id = new_id() if given is None else read_request_id(given) or new_id()
         try:
             answer = await state.answers.answer(request, self._peer, request_id)
             keep = request.keep_alive and not state.is_draining
@@ -285,21 +295,16 @@ class HttpConnection(asyncio.Protocol):
             _log.exception("a connection failed", extra={"request_id": request_id})
             keep = False
             self._transport.abort()
-        self._finish(keep)
-
-    def _finish(self, keep: bool) -> None:
-        """A request is answered."""
-        was_eager = self._task is None
+        was_eager = self._task is None  # whoever started it goes on
         self._task = None
         if not keep:
             self._close()
-        elif was_eager:
-            return  # whoever started it goes on
         elif self._queue or not self._parser.is_idle:
-            self._advance()
+            if not was_eager:
+                self._advance()
         else:
             self._phase = _IDLE
-            self.due = self._state.idle_due
+            self.due = state.idle_due
 
     async def _send(self, answer: FileAnswer, request_id: str, line: bytes) -> None:
         """Send a file piece by piece, as fast as the client takes it."""
@@ -428,22 +433,6 @@ class HttpConnection(asyncio.Protocol):
         self._phase = Phase.GONE
         self.due = self.write_due = _NEVER
         self._parser.close()
-
-
-if sys.version_info >= (3, 12):
-
-    def _start_task(
-        run: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
-    ) -> asyncio.Task[None]:
-        """A task that has already run up to where it must wait."""
-        return asyncio.Task(run, loop=loop, name="http", eager_start=True)
-else:
-
-    def _start_task(
-        run: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
-    ) -> asyncio.Task[None]:
-        """A task; its name is given because making one up costs time."""
-        return asyncio.Task(run, loop=loop, name="http")
 
 
 def _id_of(request: Request) -> str:

@@ -9,9 +9,7 @@ from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import TypeVar
-
-from msgspec import Struct
+from typing import NamedTuple, TypeVar
 
 from actionhero.actions.dispatch import Counter
 from actionhero.errors import NotFoundError
@@ -55,7 +53,7 @@ class FileBody:
         self._opened.close()
 
 
-class FileAnswer(Struct, frozen=True):
+class FileAnswer(NamedTuple):
     """An answer whose body begins in `start` and goes on in `rest`."""
 
     start: Answer

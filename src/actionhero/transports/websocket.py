@@ -41,9 +41,12 @@ from actionhero.settings import WebSocketSettings
 from actionhero.transports.calls import Running, Stats
 from actionhero.transports.watch import Watch
 from actionhero.transports.ws_session import Desk, FindFile, Session
+from actionhero.transports.ws_wire import Wire
 
 CLOSE_TIMEOUT = 3.0
-"""Seconds for the client's half of the closing handshake."""
+"""Seconds for the client's half of the closing handshake, and to close the connection."""
+_FLOWING = 64 * 1024
+"""Bytes that wait to be sent; with less, the client has read nearly all."""
 READ_BUFFER = 4096
 """Bytes of a connection's buffer at first; it grows with the messages."""
 _TEXT, _PING, _PONG, _CLOSE = WSMsgType.TEXT, WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
@@ -99,8 +102,8 @@ class WebSocketEndpoint:
             headers=request.headers,
             max_pending=self.settings.pending,
         )
-        link = Link(self, connection, request.on_lost)
         transport = cast("asyncio.Transport", request.transport)
+        link = Link(self, transport, connection, request.on_lost)
         rest = request.head.partition(b"\r\n\r\n")[2]
         self.watch.enter(link)
         try:
@@ -131,14 +134,20 @@ class Link(WSListener):
         "_is_heard",
         "_is_paused",
         "_on_lost",
+        "_socket",
         "_transport",
         "session",
     )
 
     def __init__(
-        self, endpoint: WebSocketEndpoint, connection: Connection, on_lost: Callable[[], None]
+        self,
+        endpoint: WebSocketEndpoint,
+        socket: asyncio.Transport,
+        connection: Connection,
+        on_lost: Callable[[], None],
     ) -> None:
         self._endpoint = endpoint
+        self._socket = socket
         self._on_lost = on_lost
         self._assembler: Assembler | None = None
         self._is_closing = False
@@ -152,22 +161,29 @@ class Link(WSListener):
         if self._is_closing:
             return
         if self._is_paused and self._unread > self._endpoint.settings.outstanding_bytes:
-            self.close(POLICY_VIOLATION, "too much is unread")
+            self.fail(POLICY_VIOLATION, "too much is unread")
             return
         self._transport.send(_TEXT, text)
 
     def close(self, code: int, reason: str) -> None:
-        """Begin the closing handshake."""
+        """Begin the closing handshake, behind what the client has not read yet."""
         if self._is_closing:
             return
         self._is_closing = True
         self._transport.send_close(code, reason.encode()[:120])  # type: ignore[arg-type]
-        self._endpoint.watch.expect(self, CLOSE_TIMEOUT)
+        is_flowing = self._unread < _FLOWING
+        patience = CLOSE_TIMEOUT if is_flowing else self._endpoint.settings.write_timeout
+        self._endpoint.watch.expect(self, patience)
+
+    def fail(self, code: int, reason: str) -> None:
+        """Say why, and end the connection without a handshake (RFC 6455, section 7.1.7)."""
+        self.close(code, reason)
+        self._transport.disconnect()
 
     def drop(self) -> None:
         """End the connection at once, whatever is unsent."""
         self._is_closing = True
-        self._transport.disconnect(False)
+        self._socket.abort()
 
     def look(self, now: float) -> None:
         """Ask for a sign of life; drop the connection if there was none since the last time."""
@@ -180,7 +196,7 @@ class Link(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
         most = self._endpoint.settings.outstanding_bytes
-        transport.underlying_transport.set_write_buffer_limits(high=most, low=most // 2)
+        self._socket.set_write_buffer_limits(high=most, low=most // 2)
         self.session.greet()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -199,10 +215,15 @@ class Link(WSListener):
         try:
             self._take(transport, frame)
         except FrameError as exc:
-            self.close(exc.close_code, exc.message)
+            self.fail(exc.close_code, exc.message)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self.on_lost()
+
+    def on_closing(self) -> None:
+        """The end has begun: after a handshake, or since a frame was broken."""
+        self._is_closing = True
+        self._endpoint.watch.expect(self, CLOSE_TIMEOUT)
 
     def on_lost(self) -> None:
         """The connection has ended."""
@@ -213,23 +234,21 @@ class Link(WSListener):
     def pause_writing(self) -> None:
         """Called when the client leaves too much unread: read no more of it meanwhile."""
         self._is_paused = True
-        transport = self._transport.underlying_transport
-        if not transport.is_closing():
-            transport.pause_reading()
+        if not self._socket.is_closing():
+            self._socket.pause_reading()
             self._endpoint.watch.expect(self, self._endpoint.settings.write_timeout)
 
     def resume_writing(self) -> None:
         """Called when it has caught up."""
         self._is_paused = False
-        transport = self._transport.underlying_transport
-        if not transport.is_closing():
-            transport.resume_reading()
+        if not self._socket.is_closing():
+            self._socket.resume_reading()
         if not self._is_closing:
             self._endpoint.watch.excuse(self)
 
     @property
     def _unread(self) -> int:
-        return self._transport.underlying_transport.get_write_buffer_size()
+        return self._socket.get_write_buffer_size()
 
     def _take(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
@@ -264,7 +283,6 @@ class Link(WSListener):
             self._is_closing = True
             transport.send_close(code)  # type: ignore[arg-type]
         transport.disconnect()
-        self._endpoint.watch.expect(self, CLOSE_TIMEOUT)
 
 
 class _Quiet:
@@ -306,7 +324,7 @@ def _hand_over(transport: asyncio.Transport, link: Link, most: int, received: by
     )  # fmt: skip
     transport.pause_reading()  # uvloop chooses how to read when it starts
     transport.set_protocol(protocol)
-    protocol.connection_made(transport)
+    protocol.connection_made(Wire(transport, link.on_closing))
     while received:
         space = protocol.get_buffer(-1)
         size = min(len(space), len(received))

@@ -1,0 +1,87 @@
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from actionhero.connections import Connection
+from actionhero.errors import TooManyRequestsError
+from actionhero.messages import Call, Reply
+from actionhero.transports.calls import Calls, Running
+from tests.transports.serving import PATIENCE, Served, eventually
+
+TRAILER = b'"messageId":1}'
+
+
+class Kit:
+    def __init__(self, public: Path) -> None:
+        self.served = Served(public)
+        self.running = Running()
+        self.texts: list[bytes] = []
+        self.connection = Connection("tcp", max_pending=2)
+        self.calls = Calls(
+            self.running,
+            self.served.dispatcher,
+            self.served.stats,
+            self.connection,
+            self.texts.append,
+        )
+
+    def run(self, action: str) -> None:
+        self.calls.run(Call(action), TRAILER)
+
+
+@pytest.fixture
+async def kit(tmp_path: Path) -> Kit:
+    return Kit(tmp_path)
+
+
+async def test_a_call_is_answered(kit: Kit) -> None:
+    kit.run("number")
+    await eventually(lambda: bool(kit.texts))
+    assert json.loads(kit.texts[0]) == {"data": 42, "messageId": 1}
+    assert kit.calls.pending == 0
+    assert kit.running.tasks == {}
+
+
+async def test_calls_run_beside_each_other_up_to_a_limit(kit: Kit) -> None:
+    kit.run("wait")
+    kit.run("wait")
+    assert kit.calls.pending == 2
+    with pytest.raises(TooManyRequestsError, match="you have too many pending requests"):
+        kit.run("number")
+    await eventually(lambda: kit.served.gate.entered == 2)
+    kit.served.gate.opened.set()
+    await eventually(lambda: len(kit.texts) == 2)
+    kit.run("number")
+    await eventually(lambda: len(kit.texts) == 3)
+
+
+async def test_other_work_may_have_sent_its_answer_itself(kit: Kit) -> None:
+    async def work(value: int) -> Reply | None:
+        return Reply(value) if value else None
+
+    kit.calls.start(TRAILER, work, 5)
+    kit.calls.start(TRAILER, work, 0)
+    await eventually(lambda: len(kit.texts) == 2)
+    assert kit.texts == [b'{"data":5,"messageId":1}', b""]
+
+
+async def test_draining_waits(kit: Kit) -> None:
+    await kit.running.drain(PATIENCE)
+    kit.run("wait")
+    draining = asyncio.create_task(kit.running.drain(PATIENCE))
+    await eventually(lambda: kit.served.gate.entered == 1)
+    assert not draining.done()
+    kit.served.gate.opened.set()
+    await draining
+    assert len(kit.texts) == 1
+
+
+async def test_draining_cancels_what_is_late(kit: Kit) -> None:
+    kit.run("wait")
+    await eventually(lambda: kit.served.gate.entered == 1)
+    await kit.running.drain(0.0)
+    assert kit.served.gate.cancelled == 1
+    assert kit.texts == []
+    assert (kit.calls.pending, kit.running.tasks) == (0, {})

@@ -4,13 +4,13 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Unpack, overload
 
 from actionhero.deadlines import Deadlines
 from actionhero.store.client import StoreClient
 from actionhero.store.keys import Keys
 from actionhero.tasks.queue import Tasks
-from actionhero.tasks.task import TaskDefinition
+from actionhero.tasks.task import TaskDefinition, TaskOptions
 from actionhero.workers.worker import Worker
 
 _numbers = itertools.count(1)
@@ -52,30 +52,24 @@ class House:
         self.provided = Provided()
         self.definitions: dict[str, TaskDefinition] = {}
         self.workers: list[Worker] = []
-        self._tasks: Tasks | None = None
+        self.tasks = Tasks(client, keys, self.definitions, stats=self.stats, provider=self.provided)
 
-    def task(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    @overload
+    def task(self, function: Callable[..., Any], /) -> TaskDefinition: ...
+    @overload
+    def task(
+        self, /, **options: Unpack[TaskOptions]
+    ) -> Callable[[Callable[..., Any]], TaskDefinition]: ...
+    def task(self, function: Any = None, /, **options: Unpack[TaskOptions]) -> Any:
         """The decorator."""
 
         def define(function: Callable[..., Any]) -> TaskDefinition:
             definition = TaskDefinition(function, **options)
             self.definitions[definition.name] = definition
+            definition.connect(self.tasks)
             return definition
 
         return define if function is None else define(function)
-
-    @property
-    def tasks(self) -> Tasks:
-        """The queues of what is defined by now."""
-        if self._tasks is None:
-            self._tasks = Tasks(
-                self.client,
-                self.keys,
-                self.definitions,
-                stats=self.stats,
-                provider=self.provided,
-            )
-        return self._tasks
 
     def worker(self, *, name: str = "", concurrency: int = 10, **options: Any) -> Worker:
         """A worker that has not started."""

@@ -1,4 +1,4 @@
-"""`kill -9` of a worker in the middle of its tasks: none is lost, none runs twice without a lapse."""
+"""`kill -9` of a worker amid its tasks: none is lost, none runs twice without a lapse."""
 
 import asyncio
 import os

@@ -103,7 +103,7 @@ async def test_takes_up_what_the_store_says_it_holds_and_it_does_not_know(house:
 
 
 def _record(n: int) -> str:
-    return '1no-1800000000000{"name":"one","params":{"n":%d}}' % n
+    return f'1no-1800000000000{{"name":"one","params":{{"n":{n}}}}}'
 
 
 async def test_drops_what_the_store_took_away(house: House) -> None:
@@ -166,7 +166,7 @@ async def test_goes_on_after_an_error_of_the_store(
         return await real(self, args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(QueueScripts, "tick", failing)
-    monkeypatch.setattr("actionhero.workers.lane._POLL", 0.01)
+    monkeypatch.setattr("actionhero.workers.lane._AFTER_ERROR", 0.01)
     ran = asyncio.Event()
 
     @house.task
@@ -243,7 +243,6 @@ async def test_the_log_tells_what_it_is_about(
         logging.getLogger("mine").warning("from within")
         raise ValueError("no")
 
-    house.tasks  # noqa: B018
     put = await one().enqueue()
     await house.burst()
     failed = next(line for line in caplog.records if line.message == "task failed: no")

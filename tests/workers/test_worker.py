@@ -20,7 +20,6 @@ async def test_runs_what_is_queued_and_leaves_nothing(house: House) -> None:
     async def send(email: str, n: Annotated[int, Meta(ge=1)] = 1) -> None:
         seen.append((email, n))
 
-    house.tasks  # noqa: B018  connects the type
     await send("a@b.c").enqueue()
     await send(email="d@e.f", n=2).enqueue()
     assert await house.burst() == 2
@@ -89,7 +88,6 @@ async def test_hands_in_by_type(house: House) -> None:
         if task.attempts == 0:
             raise ValueError("again")
 
-    house.tasks  # noqa: B018
     put = await one(n=2).enqueue()
     await house.burst()
     assert mailer.sent == 4
@@ -106,8 +104,6 @@ async def test_a_type_that_nothing_provides_stops_the_start(house: House) -> Non
     @house.task
     async def one(mailer: Mailer) -> None: ...
 
-    assert one.inputs
-    house.tasks  # noqa: B018
     assert one.inputs
     del house.provided.values[Mailer]
     with pytest.raises(DefinitionError, match="nothing provides"):
@@ -137,7 +133,6 @@ async def test_a_task_that_fails_for_good_is_kept_with_its_error(house: House) -
     async def broken(n: int) -> None:
         raise ValueError(f"no {n}")
 
-    house.tasks  # noqa: B018
     put = await broken(7).enqueue()
     await house.burst()
     shown = await house.tasks.show(put.id)
@@ -156,7 +151,6 @@ async def test_a_dead_letter_can_be_retried(house: House) -> None:
         if not is_mended:
             raise ValueError
 
-    house.tasks  # noqa: B018
     put = await broken().enqueue()
     await house.burst()
     is_mended = True
@@ -177,7 +171,6 @@ async def test_a_task_that_takes_too_long_is_cancelled(house: House) -> None:
             cancelled = True
             raise
 
-    house.tasks  # noqa: B018
     put = await slow().enqueue()
     await house.burst()
     shown = await house.tasks.show(put.id)
@@ -194,7 +187,6 @@ async def test_whatever_a_task_raises_is_its_own_failure(
     async def one() -> None:
         raise error
 
-    house.tasks  # noqa: B018
     put = await one().enqueue()
     await house.burst()
     shown = await house.tasks.show(put.id)
@@ -211,7 +203,6 @@ async def test_a_sync_function_runs_in_a_thread(house: House) -> None:
         if n:
             raise ValueError("from a thread")
 
-    house.tasks  # noqa: B018
     await one(0).enqueue()
     put = await one(1).enqueue()
     await house.burst()
@@ -315,7 +306,6 @@ async def test_a_burst_runs_what_its_tasks_enqueue(house: House) -> None:
         nonlocal ran
         ran = True
 
-    house.tasks  # noqa: B018
     await first().enqueue()
     assert await house.burst() == 2
     assert ran
@@ -325,7 +315,6 @@ async def test_a_burst_does_not_wait_for_later(house: House) -> None:
     @house.task
     async def one() -> None: ...
 
-    house.tasks  # noqa: B018
     await one().enqueue(delay="1h")
     assert await house.burst() == 0
     assert await house.counts() == {"delayed": 1}
@@ -338,7 +327,6 @@ async def test_works_only_the_queues_it_is_told(house: House) -> None:
     @house.task(queue="theirs")
     async def theirs() -> None: ...
 
-    house.tasks  # noqa: B018
     await mine().enqueue()
     await theirs().enqueue()
     assert await house.burst(queues=["mine"]) == 1
@@ -357,7 +345,6 @@ async def test_many_queues_share_the_slots(house: House) -> None:
         total += 1
 
     types = [house.task(queue=f"q{n}", name=f"t{n}")(one) for n in range(4)]
-    house.tasks  # noqa: B018
     await house.tasks.enqueue_many([kind() for kind in types for _ in range(40)])
     await house.burst(concurrency=2)
     assert (most, total) == (2, 160)

@@ -8,8 +8,9 @@ Rules
 - While tasks are short, some more than can start are claimed, so that the next batch is there when
   this one ends: about as many as finish within `_AHEAD` seconds. What still has not started after
   `_STALE` seconds is given back, for whoever is free.
-- Idle, a lane costs one tick a `_POLL` and one blocking command: no polling for tasks. The poll is
-  for what no command tells: a server that died.
+- Idle, a lane costs one tick a `_POLL` and one blocking command: no polling for tasks. A tick tells
+  when something comes due by itself (a task, a type, the end of a dead server's lease); the poll is
+  for what nobody tells, such as a hint that a server took with it when it died.
 - Store away: what runs goes on, what finishes waits, and the lane goes on by itself later.
 - Lease lost: others have our tasks. What runs is cancelled (its outcome would be refused anyway),
   and the lane registers anew.
@@ -37,7 +38,8 @@ from actionhero.workers.reports import count, report
 from actionhero.workers.slots import Slots
 
 _log = logging.getLogger("actionhero.tasks")
-_POLL = 1.0
+_POLL = 2.0
+_AFTER_ERROR = 1.0
 _LIMIT = 500
 """Tasks claimed in one tick, at most."""
 _AHEAD = 0.02
@@ -177,11 +179,11 @@ class Lane:
             await self._wait_for_store()
         except Exception:
             _log.exception("queue %s: the worker goes on in a second", self.queue)
-            await asyncio.sleep(_POLL)
+            await asyncio.sleep(_AFTER_ERROR)
 
     async def _wait_for_store(self) -> None:
         with contextlib.suppress(StoreUnavailableError):  # the client says that it stays away
-            await self._parts.client.wait_connected(_POLL)
+            await self._parts.client.wait_connected(_AFTER_ERROR)
         await asyncio.sleep(random.uniform(0.02, 0.2))  # noqa: S311  not a secret
 
     def _is_due(self) -> bool:

@@ -182,6 +182,15 @@ class Dispatcher:
 
     async def dispatch(self, call: Call, connection: Connection) -> Reply:
         """Run one call for one connection."""
+        begun = self.begin(call, connection)
+        return begun if isinstance(begun, Reply) else await begun
+
+    def begin(self, call: Call, connection: Connection) -> Reply | Coroutine[Any, Any, Reply]:
+        """Run one call up to where it first waits; the rest must be awaited by the same task.
+
+        Most actions end without waiting, and what never waits needs no coroutine around it and
+        no time limit.
+        """
         try:
             ready = self._admit(call, connection)
         except ActionHeroError as exc:
@@ -197,26 +206,32 @@ class Dispatcher:
             else:
                 running = ready.run(call, connection, self._limits)
             waits_for = running.send(None)
+        except StopIteration as done:
+            self._end(ready, connection)
+            return Reply(done.value)
+        except BaseException as exc:
+            self._end(ready, connection)
+            return _failed(ready, call, exc)
+        return self._go_on(ready, call, connection, running, waits_for)
+
+    async def _go_on(
+        self,
+        ready: _Ready,
+        call: Call,
+        connection: Connection,
+        running: Coroutine[Any, Any, Any],
+        waits_for: Any,
+    ) -> Reply:
+        """The rest of a call that waits, under its time limit."""
+        try:
             with ready.limit:
                 return Reply(await resume(running, waits_for))
-        except StopIteration as done:  # it never waited
-            return Reply(done.value)
         except LimitExpiredError as exc:
             return self._timed_out(ready, call, exc)
-        except Exception as exc:
-            return _failed(ready, call, exc)
-        except asyncio.CancelledError as exc:
-            if _is_cancelled():
-                raise
+        except BaseException as exc:
             return _failed(ready, call, exc)
         finally:
-            connection.pending_actions -= 1
-            self._pending -= 1
-            if self._idle is not None and not self._pending:
-                self._idle.set()
-                self._idle = None
-            self._stats.increment("actions:processedActions")
-            self._stats.increment(ready.stat)
+            self._end(ready, connection)
 
     def _admit(self, call: Call, connection: Connection) -> _Ready:
         ready = self._newest.get(call.action)
@@ -250,6 +265,15 @@ class Dispatcher:
             )
         return ready
 
+    def _end(self, ready: _Ready, connection: Connection) -> None:
+        connection.pending_actions -= 1
+        self._pending -= 1
+        if self._idle is not None and not self._pending:
+            self._idle.set()
+            self._idle = None
+        self._stats.increment("actions:processedActions")
+        self._stats.increment(ready.stat)
+
     def _timed_out(self, ready: _Ready, call: Call, exc: Exception) -> Reply:
         _log.warning("action timed out", extra={"timeout": ready.timeout})
         self._stats.increment("actions:timedOut")
@@ -268,6 +292,11 @@ def _is_cancelled() -> bool:
 
 
 def _failed(ready: _Ready, call: Call, exc: BaseException) -> Reply:
+    """The reply to a call that raised `exc`; raises it again if it is not the action's own."""
+    if not isinstance(exc, (Exception, asyncio.CancelledError)) or (
+        isinstance(exc, asyncio.CancelledError) and _is_cancelled()
+    ):
+        raise exc
     error = public_error(exc)
     if isinstance(error, StoreUnavailableError):
         _log.debug("action %s needs the store, which is away", call.action)  # said once elsewhere

@@ -69,7 +69,8 @@ class Routes:
         for action in actions:
             for route in action.routes:
                 self._add(route, action)
-        self._fixed = self._list_fixed(actions)
+        self.fixed = self._list_fixed(actions)
+        """The matches of all paths without a variable, by method and path."""
 
     def match(self, method: str, path: str) -> Match:
         """Where `method path` goes; `path` begins with a slash and is still percent-encoded.
@@ -77,10 +78,9 @@ class Routes:
         Raises `NotFoundError`, `UnknownActionError`, `MethodNotAllowedError`, and
         `MalformedError` for a path that is not UTF-8.
         """
-        return self._fixed.get((method, path)) or self._match(method, path)
+        return self.fixed.get((method, path)) or self._match(method, path)
 
     def _list_fixed(self, actions: list[Action]) -> dict[tuple[str, str], Match]:
-        """The matches of all paths without a variable: most requests need no search."""
         paths = {f"/{name}" for name in self._names}
         paths.update(route.split(maxsplit=1)[1] for action in actions for route in action.routes)
         fixed = {}

@@ -51,8 +51,8 @@ class HttpServer:
             StaticFiles(settings.public, stats),
             probes=dict(probes or {}),
             upgrades=self._upgrades,
-            stats=stats,
         )
+        self._stats = stats
         self._state: HttpState | None = None
         self._listener: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -95,6 +95,7 @@ class HttpServer:
         except TimeoutError:
             await self._abort(state)
         finally:
+            self._count(state)
             if self._timer is not None:
                 self._timer.cancel()
             self._state = self._timer = self._listener = None
@@ -115,9 +116,15 @@ class HttpServer:
         state.set_time(now)
         self._timer = loop.call_at(now + state.turn, self._turn, state)
         self._heads.set_time(time.time())
+        self._count(state)
         late = [one for one in state.connections if one.due <= now or one.write_due <= now]
         for connection in late:
             connection.check(now)
+
+    def _count(self, state: HttpState) -> None:
+        if state.requests:
+            self._stats.increment("webServer:numberOfWebRequests", state.requests)
+            state.requests = 0
 
 
 def _port_of(listener: asyncio.Server) -> int:

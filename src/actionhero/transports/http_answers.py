@@ -6,13 +6,13 @@ problem details, and only those of our tree are shown to the client.
 """
 
 import logging
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Mapping
 from time import time
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec import structs
 
-from actionhero.actions.dispatch import Counter, Dispatcher
+from actionhero.actions.dispatch import Dispatcher
 from actionhero.actions.routes import Match, Routes
 from actionhero.codec import encode_json
 from actionhero.connections import Connection
@@ -91,43 +91,60 @@ class Answers:
         *,
         probes: Mapping[str, Probe],
         upgrades: Container[str],
-        stats: Counter,
     ) -> None:
         self._dispatcher = dispatcher
         self._routes = routes
         self._files = files
         self._probes = probes
         self._upgrades = upgrades
-        self._stats = stats
+        self._fixed = {(m, "/api" + p): match for (m, p), match in routes.fixed.items()}
 
-    async def answer(self, request: Request, peer: Peer, request_id: str) -> AnyAnswer:
-        """Answer one request; raises nothing but cancellation."""
-        self._stats.increment("webServer:numberOfWebRequests")
+    def begin(
+        self, request: Request, peer: Peer, request_id: str
+    ) -> Answer | Coroutine[Any, Any, AnyAnswer]:
+        """Answer one request, at once or by what is to be awaited in the same task. Neither
+        raises anything but cancellation."""
         path, _, query = request.target.partition("?")
+        match = self._fixed.get((request.method, path))
         try:
-            if path[:5] != "/api/":
-                return await self._answer_other(request, path, request_id)
-            match = self._routes.match(request.method, path[4:])
+            if match is None:
+                if not path.startswith("/api/"):
+                    return self._answer_other(request, path, request_id)
+                match = self._routes.match(request.method, path[4:])
             words = read_fields(query) if query else {}
             if request.body or match.words or "apiVersion" in words:
                 call = _read_call(request, match, words, request_id)
             else:
                 call = Call(match.action, words, None, match.version, request_id)
             connection = RequestConnection(request, peer)
-            reply = await self._dispatcher.dispatch(call, connection)
-            if reply.error is None and connection.reply_headers is None:
-                return _show(reply.value, connection.status)
-            return _show_shaped(reply, connection, request_id)
-        except ActionHeroError as exc:
-            if request.method == "OPTIONS" and isinstance(exc, MethodNotAllowedError):
-                return _allow(exc.allow)
-            return problem(exc, request_id)
+            reply = self._dispatcher.begin(call, connection)
+            if isinstance(reply, Reply):
+                return _show(reply, connection, request_id)
+            return self._answer_later(reply, request, connection, request_id)
         except Exception as exc:
-            _log.exception("request failed", extra={"path": path, "request_id": request_id})
-            return problem(public_error(exc), request_id)
+            return _refuse(exc, request, request_id)
+
+    async def _answer_later(
+        self,
+        reply: Awaitable[Reply],
+        request: Request,
+        connection: Connection,
+        request_id: str,
+    ) -> AnyAnswer:
+        """The answer of an action that waits."""
+        try:
+            return _show(await reply, connection, request_id)
+        except Exception as exc:
+            return _refuse(exc, request, request_id)
 
     async def _answer_other(self, request: Request, path: str, request_id: str) -> AnyAnswer:
-        """All that is no action."""
+        """The answer to what means no action."""
+        try:
+            return await self._find_other(request, path, request_id)
+        except Exception as exc:
+            return _refuse(exc, request, request_id)
+
+    async def _find_other(self, request: Request, path: str, request_id: str) -> AnyAnswer:
         if path.startswith("/public/"):
             _only_reading(request)
             return await self._files.answer(request, read_path(path[len("/public/") :]))
@@ -174,29 +191,37 @@ def _read_call(request: Request, match: Match, words: Words, request_id: str) ->
     return Call(match.action, words, body, version, request_id)
 
 
-def _show(value: object, status: int | None) -> Answer:
-    """An action's value as an answer. Raises whatever the encoding of the value raises."""
-    if status in _EMPTY:
-        return Answer(status)
-    if type(value) is bytes:
-        return Answer(status or 200, value, _BYTES_TYPE)
-    return Answer(status or 200, encode_json(value))
-
-
-def _show_shaped(reply: Reply, connection: Connection, request_id: str) -> Answer:
-    """An answer with the fields that the action has set; an error keeps its own status."""
-    if reply.error is None:
-        answer = _show(reply.value, connection.status)
-    else:
+def _show(reply: Reply, connection: Connection, request_id: str) -> Answer:
+    """What an action answered, with the status and the fields it has set; an error keeps its own
+    status. Raises whatever the encoding of the value raises."""
+    if reply.error is not None:
         answer = problem(reply.error, request_id)
-    content_type = answer.content_type
+    elif connection.status in _EMPTY:
+        answer = Answer(connection.status)
+    elif type(reply.value) is bytes:
+        answer = Answer(connection.status or 200, reply.value, _BYTES_TYPE)
+    else:
+        answer = Answer(connection.status or 200, encode_json(reply.value))
+    if connection.reply_headers is None:
+        return answer
     fields = list(answer.fields)
-    for name, value in connection.reply_headers or ():
-        if name.lower() == "content-type":
-            content_type = value if reply.error is None else content_type
-        else:
+    content_type = answer.content_type
+    for name, value in connection.reply_headers:
+        if name.lower() != "content-type":
             fields.append((name, value))
+        elif reply.error is None:
+            content_type = value
     return structs.replace(answer, content_type=content_type, fields=tuple(fields))
+
+
+def _refuse(exc: Exception, request: Request, request_id: str) -> Answer:
+    """The answer to a request that raised `exc`."""
+    if isinstance(exc, MethodNotAllowedError) and request.method == "OPTIONS":
+        return _allow(exc.allow)
+    if not isinstance(exc, ActionHeroError):
+        path = request.target.partition("?")[0]
+        _log.error("request failed", exc_info=exc, extra={"path": path, "request_id": request_id})
+    return problem(public_error(exc), request_id)
 
 
 def _allow(methods: Iterable[str]) -> Answer:

@@ -30,7 +30,7 @@ from actionhero.errors import (
 )
 from actionhero.protocols.http1 import Limits, Request, RequestParser, Upgrade, UpgradeRequest
 from actionhero.protocols.http1_fields import Headers, read_fields, read_request_id
-from actionhero.protocols.http1_replies import CONTINUE, Heads, problem
+from actionhero.protocols.http1_replies import CONTINUE, Answer, Heads, problem
 from actionhero.settings import WebSettings
 from actionhero.transports.http_answers import Answers, Peer
 from actionhero.transports.http_files import FileAnswer
@@ -86,6 +86,8 @@ class HttpState:
         self.loop = asyncio.get_running_loop()
         self.connections: set[HttpConnection] = set()
         self._handed_over = 0
+        self.requests = 0
+        """How many requests have begun since they were last counted."""
         self._is_empty = asyncio.Event()
         self.is_draining = False
         limits = (
@@ -278,17 +280,19 @@ class HttpConnection(asyncio.Protocol):
     async def _run(self, request: Request) -> None:
         """Answer one request. Cancelled when the client is gone."""
         state = self._state
+        state.requests += 1
         given = request.headers.get(b"x-request-id")
         request_id = new_id() if given is None else read_request_id(given) or new_id()
         try:
-            answer = await state.answers.answer(request, self._peer, request_id)
+            begun = state.answers.begin(request, self._peer, request_id)
+            answer = begun if isinstance(begun, Answer) else await begun
             keep = request.keep_alive and not state.is_draining
             line = (_KEEP if request.is_old else b"") if keep else _CLOSE
-            if isinstance(answer, FileAnswer):
-                await self._send(answer, request_id, line)
-            else:
+            if isinstance(answer, Answer):
                 is_head = request.method == "HEAD"
                 self._transport.write(state.heads.write(answer, request_id, line, is_head))
+            else:
+                await self._send(answer, request_id, line)
             if not self._is_writable:
                 await self._wait_writable()
         except Exception:

@@ -46,11 +46,22 @@ GIVEN_BACK: Final = GivenBack()
 
 
 def describe_error(error: BaseException) -> bytes:
-    """An error as a dead letter keeps it: JSON with `type`, `message` and `traceback`."""
+    """An error as a dead letter keeps it: JSON with `type`, `message` and `traceback`.
+
+    Never raises: an error may have a text that is no text, or fail to tell it.
+    """
+    try:
+        message, trace = str(error), "".join(traceback.format_exception(error))
+    except Exception as exc:
+        message, trace = f"(its message cannot be shown: {type(exc).__name__})", ""
     return encode_json(
         {
             "type": type(error).__name__,
-            "message": str(error)[:_MESSAGE],
-            "traceback": "".join(traceback.format_exception(error))[-_TRACEBACK:],
+            "message": _encodable(message[:_MESSAGE]),
+            "traceback": _encodable(trace[-_TRACEBACK:]),
         }
     )
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

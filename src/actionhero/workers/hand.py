@@ -5,14 +5,17 @@ tick that settles them. A claim that runs has one slot; so has nothing else but 
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 
 from actionhero.store.task_scripts import TickReply
-from actionhero.tasks.outcomes import GIVEN_BACK, Outcome
+from actionhero.tasks.outcomes import GIVEN_BACK, Outcome, Parked, describe_error
 from actionhero.workers.claims import Claim, Settlements
 from actionhero.workers.executor import Executor
 from actionhero.workers.slots import Slots
+
+_log = logging.getLogger("actionhero.tasks")
 
 
 class Hand:
@@ -93,6 +96,9 @@ class Hand:
             outcome = await self._executor.execute(claim)
         except asyncio.CancelledError:
             outcome = None if claim.is_in_thread else GIVEN_BACK
+        except Exception as exc:  # ours, not the task's: it must not keep the slot and the task
+            _log.exception("task %s could not be run", claim.id.decode("utf-8", "replace"))
+            outcome = Parked(describe_error(exc))
         del self._running[claim]
         if outcome is not None and not claim.is_dropped:
             if not self.settlements.is_any:

@@ -1,0 +1,108 @@
+"""The blocking connection of the leases' thread."""
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actionhero.errors import StoreReplyError, StoreUnavailableError
+from actionhero.store.embedded import EmbeddedStore
+from actionhero.store.lease_link import LeaseLink
+from actionhero.store.url import StoreUrl
+
+
+@pytest.fixture
+def link() -> Iterator[LeaseLink]:
+    link = LeaseLink(timeout=10.0)
+    yield link
+    link.close()
+
+
+def test_asks_in_order(link: LeaseLink, server_url: StoreUrl) -> None:
+    commands = [("SET", "k", "v"), ("GET", "k"), ("HGET", "k", "f")]
+    done, value, error = link.execute_many(server_url, commands)
+    assert (done, value) == (b"OK", b"v")
+    assert isinstance(error, StoreReplyError)
+    assert link.execute_many(server_url, [("GET", "k")]) == [b"v"]
+
+
+def test_selects_its_database(link: LeaseLink, server_url: StoreUrl) -> None:
+    other = StoreUrl("unix", path=server_url.path, db=1)
+    link.execute_many(other, [("SET", "only-here", "1")])
+    second = LeaseLink(timeout=10.0)
+    assert second.execute_many(server_url, [("GET", "only-here")]) == [None]
+    second.close()
+
+
+def test_a_wrong_password_is_told(link: LeaseLink, server_url: StoreUrl) -> None:
+    with pytest.raises(StoreReplyError):
+        link.execute_many(
+            StoreUrl("unix", path=server_url.path, username="nobody", password="x"), [("PING",)]
+        )
+
+
+def test_connects_again_after_a_failure(link: LeaseLink, server_url: StoreUrl) -> None:
+    with pytest.raises(StoreUnavailableError):
+        link.execute_many(StoreUrl("unix", path="/nowhere/at.sock"), [("PING",)])
+    assert link.execute_many(server_url, [("PING",)]) == [b"PONG"]
+    link.execute_many(server_url, [("CLIENT", "KILL", "SKIPME", "yes", "TYPE", "normal")])
+    assert link.execute_many(server_url, [("PING",)]) == [b"PONG"]
+
+
+def test_speaks_tcp(link: LeaseLink) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                for said in (b"%0\r\n", b"+OK\r\n+PO", b"NG\r\n"):
+                    peer.sendall(said)
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        url = StoreUrl("tcp", host="127.0.0.1", port=listener.getsockname()[1])
+        assert link.execute_many(url, [("SET", "k", "v"), ("PING",)]) == [b"OK", b"PONG"]
+        answering.join()
+
+
+def test_a_peer_that_says_nothing_is_given_up(tmp_path: Path) -> None:
+    path = os.path.relpath(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        link = LeaseLink(timeout=0.05)
+        with pytest.raises(StoreUnavailableError):
+            link.execute_many(StoreUrl("unix", path=path), [("PING",)])
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 400\r\n\r\n"])
+def test_a_peer_that_is_no_store_is_given_up(tmp_path: Path, said: bytes) -> None:
+    path = os.path.relpath(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+
+        def answer() -> None:
+            peer, _ = listener.accept()
+            with peer, contextlib.suppress(OSError):
+                peer.recv(1000)
+                peer.sendall(said)
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        with pytest.raises(StoreUnavailableError):
+            LeaseLink(timeout=10.0).execute_many(StoreUrl("unix", path=path), [("PING",)])
+        answering.join()
+
+
+async def test_follows_a_store_that_moved(link: LeaseLink, server_url: StoreUrl) -> None:
+    other = await EmbeddedStore.start(None)
+    assert link.execute_many(other.url, [("PING",)]) == [b"PONG"]
+    await other.aclose()
+    with pytest.raises(StoreUnavailableError):
+        link.execute_many(other.url, [("PING",)])
+    assert link.execute_many(server_url, [("PING",)]) == [b"PONG"]

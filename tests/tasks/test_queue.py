@@ -1,0 +1,282 @@
+"""The queues as an app uses them."""
+
+import asyncio
+import datetime
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from actionhero.errors import (
+    DefinitionError,
+    InvalidInputError,
+    NotConnectedError,
+    NotFoundError,
+    StoreUnavailableError,
+    UnknownTaskError,
+)
+from actionhero.store.client import StoreClient
+from actionhero.store.keys import Keys
+from actionhero.tasks.queue import Tasks
+from actionhero.tasks.task import TaskDefinition
+
+
+async def send(email: str, n: int = 1) -> None: ...
+async def sweep() -> None: ...
+
+
+class Stats:
+    def __init__(self) -> None:
+        self.counted: Counter[str] = Counter()
+
+    def increment(self, key: str, n: int = 1) -> None:
+        self.counted[key] += n
+
+
+SEND = TaskDefinition(send)
+URGENT = TaskDefinition(send, name="urgent", priority="high")
+MAIL = TaskDefinition(send, name="mail", queue="mail")
+SWEEP = TaskDefinition(sweep, scope="all")
+
+
+@pytest.fixture
+def stats() -> Stats:
+    return Stats()
+
+
+@pytest.fixture
+async def tasks(store: StoreClient, keys: Keys, stats: Stats) -> AsyncIterator[Tasks]:
+    definitions = {one.name: one for one in (SEND, URGENT, MAIL, SWEEP)}
+    tasks = Tasks(store, keys, definitions, stats=stats)
+    yield tasks
+    tasks.close()
+
+
+async def test_enqueues_and_shows(tasks: Tasks) -> None:
+    task = await SEND("a@b.c", n=2).enqueue()
+    assert await task.state() == "pending"
+    shown = await tasks.show(task.id)
+    assert (shown.queue, shown.name, shown.params) == (
+        "default",
+        "send",
+        {"email": "a@b.c", "n": 2},
+    )
+    assert shown.enqueued_at > 1_700_000_000_000
+    assert (shown.attempts, shown.lapses, shown.error, shown.parent) == (0, 0, None, None)
+
+
+async def test_an_id_of_ones_own_is_enqueued_once(tasks: Tasks, stats: Stats) -> None:
+    for _ in range(3):
+        await SEND("a").enqueue(id="welcome-a")
+    assert (await tasks.details())["default"]["pending"] == 1
+    with pytest.raises(InvalidInputError):
+        await SEND("a").enqueue(id="not an id")
+
+
+async def test_the_same_object_again_changes_nothing(tasks: Tasks) -> None:
+    task = SEND("a")
+    await task.enqueue()
+    await task.enqueue()
+    await task.duplicate().enqueue()
+    assert (await tasks.details())["default"]["pending"] == 2
+
+
+async def test_later_is_by_a_delay_or_a_time(tasks: Tasks) -> None:
+    soon = await SEND("a").enqueue(delay="10m")
+    at = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
+    later = await SEND("a").enqueue(at=at)
+    shown = await tasks.show(soon.id)
+    assert shown.state == "delayed"
+    assert shown.due_at == shown.enqueued_at + 600_000
+    assert (await tasks.show(later.id)).due_at == round(at.timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"delay": "soon"},
+        {"delay": -1},
+        {"at": datetime.datetime(2030, 1, 1)},
+        {"delay": 1, "at": datetime.datetime.now(datetime.UTC)},
+    ],
+)
+async def test_what_is_no_time(tasks: Tasks, when: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"duration|zone|not both"):
+        await SEND("a").enqueue(**when)
+
+
+async def test_many_go_in_one_round_trip_whatever_their_queues(tasks: Tasks, stats: Stats) -> None:
+    many = [kind("a", n=n) for n in range(1200) for kind in (SEND, MAIL)]
+    assert await tasks.enqueue_many([*many, many[0]]) == 2400
+    assert await tasks.enqueue_many(many) == 0
+    counts = await tasks.counts()
+    assert (counts["default"].pending, counts["mail"].pending) == (1200, 1200)
+    assert stats.counted["tasks:tasksEnqueued"] == 2400
+    assert await tasks.enqueue_many([]) == 0
+
+
+async def test_many_later(tasks: Tasks) -> None:
+    await tasks.enqueue_many([SEND("a", n=n) for n in range(3)], delay="1h")
+    page = await tasks.list("default", "delayed")
+    assert [one.params["n"] for one in page.tasks] == [0, 1, 2]
+
+
+async def test_concurrent_enqueues_share_a_call(tasks: Tasks, store: StoreClient) -> None:
+    await SEND("a").enqueue()
+    before = store.commands_answered
+    await asyncio.gather(*(SEND("a", n=n).enqueue() for n in range(200)))
+    assert store.commands_answered == before + 1
+    assert (await tasks.details())["default"]["pending"] == 201
+
+
+async def test_priorities_go_ahead(tasks: Tasks) -> None:
+    await SEND("a").enqueue()
+    urgent = await URGENT("a").enqueue()
+    page = await tasks.list("default", "pending")
+    assert page.tasks[0].id == urgent.id
+
+
+async def test_enqueueing_fails_when_the_store_is_away(tasks: Tasks, store: StoreClient) -> None:
+    await SEND("a").enqueue()
+    facts = (await store.execute("INFO", "server")).decode()
+    pid = int(facts.partition("process_id:")[2].split()[0])
+    os.kill(pid, signal.SIGSTOP)
+    waiting = [asyncio.create_task(SEND("a").enqueue()) for _ in range(3)]
+    await asyncio.sleep(0)
+    os.kill(pid, signal.SIGKILL)
+    for one in waiting:
+        with pytest.raises(StoreUnavailableError):
+            await one
+
+
+async def test_a_caller_that_leaves_does_not_disturb_the_others(tasks: Tasks) -> None:
+    await SEND("a").enqueue()
+    one, two = (asyncio.create_task(SEND("a").enqueue()) for _ in range(2))
+    await asyncio.sleep(0)
+    one.cancel()
+    await two
+    assert (await tasks.details())["default"]["pending"] == 3
+
+
+async def test_pages_by_cursor(tasks: Tasks) -> None:
+    await tasks.enqueue_many([SEND("a", n=n) for n in range(25)])
+    seen: list[int] = []
+    cursor = None
+    while True:
+        page = await tasks.list("default", "pending", cursor, count=10)
+        seen += [one.params["n"] for one in page.tasks]
+        if (cursor := page.next) is None:
+            break
+    assert seen == list(range(25))
+    with pytest.raises(NotFoundError, match="there are pending, local"):
+        await tasks.list("default", "done")
+
+
+async def test_lists_what_servers_hold_and_what_waits_for_them(tasks: Tasks) -> None:
+    scripts = tasks.scripts("default")
+    await SWEEP().enqueue()
+    one = await SEND("a").enqueue()
+    for server in ("a:1", "b:1"):
+        await scripts.register(server, 60_000, [])
+    await scripts.tick(["a:1", 1, 10, 1, 3, 0, 0])
+    held = (await tasks.list("default", "processing")).tasks
+    assert {task.server for task in held} == {"a:1"}
+    assert one.id in {task.id for task in held}
+    (waiting,) = (await tasks.list("default", "local")).tasks
+    assert waiting.parent is not None
+    parent = await tasks.show(waiting.parent)
+    assert parent.state == "processing"
+    assert parent.account == {"expected": 2, "done": 0, "failed": 0, "absent": 0}
+
+
+async def fail(tasks: Tasks, queue: str, count: int) -> None:
+    scripts = tasks.scripts(queue)
+    await scripts.register("f:1", 60_000, [])
+    reply = await scripts.tick(["f:1", 1, count, 1, 3, 0, 0])
+    failures = [part for id in reply.ids for part in ("f", id, "1", 0, '{"type":"E"}')]
+    await scripts.tick(["f:1", 2, 0, 0, 3, 0, len(reply.ids), *failures])
+
+
+async def test_dead_letters_of_all_queues(tasks: Tasks) -> None:
+    await tasks.enqueue_many([kind("a", n=n) for n in range(5) for kind in (SEND, MAIL)])
+    await fail(tasks, "default", 5)
+    await fail(tasks, "mail", 5)
+    seen, cursor = [], None
+    while True:
+        page = await tasks.failed(cursor=cursor, count=3)
+        seen += [one.queue for one in page.tasks]
+        if (cursor := page.next) is None:
+            break
+    assert seen == ["default"] * 5 + ["mail"] * 5
+    (one,) = (await tasks.failed("mail", count=1)).tasks
+    assert (one.state, one.attempts, one.error) == ("failed", 1, {"type": "E"})
+    assert one.failed_at is not None
+
+
+async def test_retrying_a_dead_letter(tasks: Tasks) -> None:
+    task = await MAIL("a").enqueue()
+    with pytest.raises(UnknownTaskError, match="has not failed: it is pending"):
+        await tasks.retry(task.id)
+    await fail(tasks, "mail", 1)
+    await tasks.retry(task.id)
+    assert await task.state() == "pending"
+    with pytest.raises(UnknownTaskError, match="there is no task"):
+        await tasks.retry("unheard-of")
+
+
+async def test_retrying_the_copy_of_a_server_that_is_gone(tasks: Tasks) -> None:
+    scripts = tasks.scripts("default")
+    await SWEEP().enqueue()
+    await fail(tasks, "default", 1)
+    await scripts.leave("f:1")
+    (copy,) = (await tasks.failed()).tasks
+    with pytest.raises(UnknownTaskError, match="a server that is gone"):
+        await tasks.retry(copy.id)
+
+
+async def test_cancelling(tasks: Tasks) -> None:
+    pending, delayed = await SEND("a").enqueue(), await MAIL("a").enqueue(delay=60)
+    assert await pending.cancel()
+    assert not await pending.cancel()
+    assert await tasks.cancel(delayed.id)
+    assert not await tasks.cancel("unheard-of")
+    assert await pending.state() == "unknown"
+    with pytest.raises(UnknownTaskError, match="there is no task"):
+        await tasks.show(delayed.id)
+
+
+async def test_knows_every_queue_that_ever_was(
+    tasks: Tasks, store: StoreClient, keys: Keys
+) -> None:
+    other = Tasks(store, keys, {"x": TaskDefinition(send, name="x", queue="elsewhere")})
+    await other.definitions["x"]("a").enqueue()
+    assert await tasks.queues() == ["default", "elsewhere", "mail"]
+
+
+async def test_after_closing_there_is_no_queue(tasks: Tasks) -> None:
+    tasks.close()
+    with pytest.raises(NotConnectedError):
+        await SEND("a").enqueue()
+
+
+async def test_provides_what_its_provider_does(store: StoreClient, keys: Keys) -> None:
+    class Provider:
+        def provides(self, kind: Any) -> bool:
+            return kind is int
+
+        def provide(self, kind: Any) -> Any:
+            return 7
+
+    async def one(seven: int, word: str) -> str:
+        return f"{seven} {word}"
+
+    definition = TaskDefinition(one)
+    assert list(definition.inputs.fields) == ["seven", "word"]
+    tasks = Tasks(store, keys, {"one": definition}, provider=Provider())
+    assert list(definition.inputs.fields) == ["word"]
+    assert await definition(word="w").run() == "7 w"
+    with pytest.raises(DefinitionError, match="nothing provides"):
+        tasks.provide(str)

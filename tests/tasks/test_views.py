@@ -1,0 +1,38 @@
+"""Tasks as people see them."""
+
+from actionhero.store.task_scripts import Shown
+from actionhero.tasks.views import parent_of, view
+
+RECORD = b'1no-1800000000123{"name":"send","params":{"n":1}}'
+COPY = b'1nc-1800000000123{"name":"send","params":{}}'
+
+
+def test_a_delayed_one_that_raised_is_retrying() -> None:
+    shown = view("q", Shown("t", "delayed", "1800000009999", RECORD, b'1 2 {"type":"E"}'))
+    assert (shown.state, shown.due_at, shown.attempts, shown.lapses) == (
+        "retrying",
+        1_800_000_009_999,
+        1,
+        2,
+    )
+
+
+def test_one_that_only_lapsed_is_delayed() -> None:
+    assert view("q", Shown("t", "delayed", "1", RECORD, b"0 1 ")).state == "delayed"
+
+
+def test_what_cannot_be_read_is_shown_as_it_is() -> None:
+    shown = view("q", Shown("t", "failed", "1800000000456", b"\xff9garbage", b""))
+    assert (shown.name, shown.params, shown.failed_at) == ("?", "\\xff9garbage", 1_800_000_000_456)
+
+
+def test_only_a_copy_has_a_parent() -> None:
+    assert parent_of("a@b.c@host:1", COPY) == "a@b.c"
+    assert parent_of("a@b.c", RECORD) is None
+
+
+def test_who_has_it_and_how_a_fan_out_stands() -> None:
+    assert view("q", Shown("t", "processing", "host:1", RECORD, b"")).server == "host:1"
+    parent = view("q", Shown("t", "broadcast", "3 1 1 0", RECORD, b""))
+    assert parent.state == "processing"
+    assert parent.account == {"expected": 3, "done": 1, "failed": 1, "absent": 0}

@@ -18,8 +18,9 @@ from actionhero.protocols.http1 import Upgrade
 from actionhero.protocols.http1_replies import Heads
 from actionhero.settings import WebSettings
 from actionhero.transports.http_answers import Answers, Probe
-from actionhero.transports.http_connection import HttpConnection, HttpState
+from actionhero.transports.http_connection import HttpConnection
 from actionhero.transports.http_files import StaticFiles
+from actionhero.transports.http_state import HttpState
 
 _BACKLOG = 2048
 

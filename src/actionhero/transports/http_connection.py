@@ -14,8 +14,7 @@ import asyncio
 import logging
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
-from enum import Enum, auto
+from collections.abc import Callable
 from functools import partial
 from typing import cast
 
@@ -28,33 +27,22 @@ from actionhero.errors import (
     RequestTimeoutError,
     public_error,
 )
-from actionhero.protocols.http1 import Limits, Request, RequestParser, Upgrade, UpgradeRequest
+from actionhero.protocols.http1 import Request, UpgradeRequest
 from actionhero.protocols.http1_fields import Headers, read_fields, read_request_id
-from actionhero.protocols.http1_replies import CONTINUE, Answer, Heads, problem
-from actionhero.settings import WebSettings
-from actionhero.transports.http_answers import Answers, Peer
+from actionhero.protocols.http1_parser import RequestParser
+from actionhero.protocols.http1_replies import CONTINUE, Answer, problem
+from actionhero.transports.http_answers import AnyAnswer, Peer
 from actionhero.transports.http_files import FileAnswer
+from actionhero.transports.http_state import HttpState, Phase
 
 _CLOSE = b"Connection: close\r\n"
 _KEEP = b"Connection: keep-alive\r\n"
 _NEVER = float("inf")
 _LINGER = 2.0
 """Seconds for a client to read an answer that it did not wait for with its request."""
+_IDLE = Phase.IDLE
+_RUNNING = Phase.RUNNING
 _log = logging.getLogger("actionhero.http")
-
-
-class Phase(Enum):
-    """What a connection is doing, and so what it means when it is due."""
-
-    OPENED = auto()  # nothing has come yet
-    HEAD = auto()  # a request has begun
-    BODY = auto()  # its body is awaited
-    RUNNING = auto()  # a request is being answered
-    IDLE = auto()  # all is answered
-    LINGERING = auto()  # refused; the client may still read why
-    CLOSING = auto()  # what is written is flushed
-    GONE = auto()
-
 
 _Task: Callable[..., asyncio.Task[None]]
 """Makes a task, on newer Pythons run at once to where it must wait. To make up a name is slow."""
@@ -62,81 +50,6 @@ if sys.version_info >= (3, 12):
     _Task = partial(asyncio.Task, name="http", eager_start=True)
 else:
     _Task = partial(asyncio.Task, name="http")
-_IDLE = Phase.IDLE
-_RUNNING = Phase.RUNNING
-
-
-class HttpState:
-    """What the connections of one server share. `now` is the loop's time at the last `tick`."""
-
-    def __init__(
-        self,
-        settings: WebSettings,
-        answers: Answers,
-        upgrades: Mapping[str, Upgrade],
-        heads: Heads,
-    ) -> None:
-        self.settings = settings
-        self.limits = Limits(
-            settings.target_bytes, settings.header_bytes, settings.headers, settings.body_bytes
-        )
-        self.answers = answers
-        self.upgrades = upgrades
-        self.heads = heads
-        self.loop = asyncio.get_running_loop()
-        self.connections: set[HttpConnection] = set()
-        self._handed_over = 0
-        self.requests = 0
-        """How many requests have begun since they were last counted."""
-        self._is_empty = asyncio.Event()
-        self.is_draining = False
-        limits = (
-            settings.header_timeout,
-            settings.body_timeout,
-            settings.idle_timeout,
-            settings.write_timeout,
-        )
-        self.turn = min(1.0, *(limit / 4 for limit in limits))
-        self.set_time(self.loop.time())
-
-    def set_time(self, now: float) -> None:
-        """Take note of the loop's time; the times that connections are due begin there."""
-        self.now = now
-        self.idle_due = self.due(self.settings.idle_timeout)
-
-    def due(self, seconds: float) -> float:
-        """When something that may take `seconds` from now on is due."""
-        return self.now + seconds + self.turn
-
-    @property
-    def is_full(self) -> bool:
-        """Whether there are as many connections as there may be."""
-        return len(self.connections) + self._handed_over >= self.settings.connections
-
-    def hand_over(self, connection: "HttpConnection") -> Callable[[], None]:
-        """Count a connection as one of another protocol until the returned function is called."""
-        self.forget(connection)
-        self._handed_over += 1
-        is_counted = True
-
-        def on_lost() -> None:
-            nonlocal is_counted
-            self._handed_over -= is_counted
-            is_counted = False
-
-        return on_lost
-
-    def forget(self, connection: "HttpConnection") -> None:
-        """A connection is gone."""
-        self.connections.discard(connection)
-        if not self.connections:
-            self._is_empty.set()
-
-    async def wait_empty(self) -> None:
-        """Wait until no connection is left."""
-        while self.connections:
-            self._is_empty.clear()
-            await self._is_empty.wait()
 
 
 class HttpConnection(asyncio.Protocol):
@@ -281,8 +194,8 @@ class HttpConnection(asyncio.Protocol):
         """Answer one request. Cancelled when the client is gone."""
         state = self._state
         state.requests += 1
-        given = request.headers.get(b"x-request-id")
-        request_id = new_id() if given is None else read_request_id(given) or new_id()
+        request_id = _id_of(request)
+        keep = False
         try:
             begun = state.answers.begin(request, self._peer, request_id)
             answer = begun if isinstance(begun, Answer) else await begun
@@ -293,22 +206,29 @@ class HttpConnection(asyncio.Protocol):
                 self._transport.write(state.heads.write(answer, request_id, line, is_head))
             else:
                 await self._send(answer, request_id, line)
+            if state.logs_requests:
+                _log_request(request, answer, request_id, self._peer)
             if not self._is_writable:
                 await self._wait_writable()
         except Exception:
-            _log.exception("a connection failed", extra={"request_id": request_id})
+            _log.exception("an answer was not sent", extra={"request_id": request_id})
             keep = False
             self._transport.abort()
+        self._finish(keep)
+
+    def _finish(self, keep: bool) -> None:
+        """A request is answered."""
         was_eager = self._task is None  # whoever started it goes on
         self._task = None
+        if self._is_closed:
+            return
         if not keep:
             self._close()
-        elif self._queue or not self._parser.is_idle:
-            if not was_eager:
-                self._advance()
-        else:
+        elif not self._queue and self._parser.is_idle:
             self._phase = _IDLE
-            self.due = state.idle_due
+            self.due = self._state.idle_due
+        elif not was_eager:
+            self._advance()
 
     async def _send(self, answer: FileAnswer, request_id: str, line: bytes) -> None:
         """Send a file piece by piece, as fast as the client takes it."""
@@ -440,8 +360,21 @@ class HttpConnection(asyncio.Protocol):
 
 
 def _id_of(request: Request) -> str:
+    """The request's own id, or a new one."""
     given = request.headers.get(b"x-request-id")
-    return (given and read_request_id(given)) or new_id()
+    return new_id() if given is None else read_request_id(given) or new_id()
+
+
+def _log_request(request: Request, answer: AnyAnswer, request_id: str, peer: Peer) -> None:
+    """One line for a request; never with its query, which may hold secrets."""
+    fields = {
+        "method": request.method,
+        "path": request.target.partition("?")[0],
+        "status": answer.status if isinstance(answer, Answer) else answer.start.status,
+        "request_id": request_id,
+        "remote_ip": peer[0],
+    }
+    _log.debug("request", extra=fields)
 
 
 def _shown(exc: Exception) -> ActionHeroError:

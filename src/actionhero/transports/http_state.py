@@ -1,0 +1,107 @@
+"""What the connections of one HTTP server share: settings, the time, and who is there."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from actionhero.protocols.http1 import Limits, Upgrade
+from actionhero.protocols.http1_replies import Heads
+from actionhero.settings import WebSettings
+from actionhero.transports.http_answers import Answers
+
+if TYPE_CHECKING:
+    from actionhero.transports.http_connection import HttpConnection
+
+_log = logging.getLogger("actionhero.http")
+
+
+class Phase(Enum):
+    """What a connection is doing, and so what it means when it is due."""
+
+    OPENED = auto()  # nothing has come yet
+    HEAD = auto()  # a request has begun
+    BODY = auto()  # its body is awaited
+    RUNNING = auto()  # a request is being answered
+    IDLE = auto()  # all is answered
+    LINGERING = auto()  # refused; the client may still read why
+    CLOSING = auto()  # what is written is flushed
+    GONE = auto()
+
+
+class HttpState:
+    """The server as its connections see it.
+
+    `now` is the loop's time at the last turn of the timer, `idle_due` when a connection that is
+    idle from now on is due. `requests` counts those that have begun since they were last counted.
+    """
+
+    def __init__(
+        self,
+        settings: WebSettings,
+        answers: Answers,
+        upgrades: Mapping[str, Upgrade],
+        heads: Heads,
+    ) -> None:
+        self.settings = settings
+        self.limits = Limits(
+            settings.target_bytes, settings.header_bytes, settings.headers, settings.body_bytes
+        )
+        self.answers = answers
+        self.upgrades = upgrades
+        self.heads = heads
+        self.loop = asyncio.get_running_loop()
+        self.connections: set[HttpConnection] = set()
+        self._handed_over = 0
+        self.requests = 0
+        self._is_empty = asyncio.Event()
+        self.is_draining = False
+        limits = (
+            settings.header_timeout,
+            settings.body_timeout,
+            settings.idle_timeout,
+            settings.write_timeout,
+        )
+        self.turn = min(1.0, *(limit / 4 for limit in limits))
+        self.set_time(self.loop.time())
+
+    def set_time(self, now: float) -> None:
+        """Take note of the loop's time; the times that connections are due begin there."""
+        self.now = now
+        self.logs_requests = _log.isEnabledFor(logging.DEBUG)
+        self.idle_due = self.due(self.settings.idle_timeout)
+
+    def due(self, seconds: float) -> float:
+        """When something that may take `seconds` from now on is due."""
+        return self.now + seconds + self.turn
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many connections as there may be."""
+        return len(self.connections) + self._handed_over >= self.settings.connections
+
+    def hand_over(self, connection: "HttpConnection") -> Callable[[], None]:
+        """Count a connection as one of another protocol until the returned function is called."""
+        self.forget(connection)
+        self._handed_over += 1
+        is_counted = True
+
+        def on_lost() -> None:
+            nonlocal is_counted
+            self._handed_over -= is_counted
+            is_counted = False
+
+        return on_lost
+
+    def forget(self, connection: "HttpConnection") -> None:
+        """A connection is gone."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self._is_empty.set()
+
+    async def wait_empty(self) -> None:
+        """Wait until no connection is left."""
+        while self.connections:
+            self._is_empty.clear()
+            await self._is_empty.wait()

@@ -59,8 +59,11 @@ def test_speaks_tcp(link: LeaseLink) -> None:
         def answer() -> None:
             peer, _ = listener.accept()
             with peer:
-                for said in (b"%0\r\n", b"+OK\r\n+PO", b"NG\r\n"):
-                    peer.sendall(said)
+                assert b"HELLO" in peer.recv(1000)
+                peer.sendall(b"%0\r\n")
+                assert b"PING" in peer.recv(1000)
+                peer.sendall(b"+OK\r\n+PO")
+                peer.sendall(b"NG\r\n")
 
         answering = threading.Thread(target=answer)
         answering.start()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -75,6 +76,7 @@ async def test_a_broken_app_is_told_once_by_many_servers(tmp_path: Path) -> None
     assert "Traceback" not in err
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not on PATH: the demo's lines use it")
 async def test_the_demo_can_be_tried_line_by_line(tmp_path: Path) -> None:
     """Every line that `actionhero demo` prints works when it is pasted into a shell."""
     process = await asyncio.create_subprocess_exec(

@@ -28,11 +28,15 @@ MAX_LOG = 1024 * 1024
 _TOLD_LINES = 8
 
 _STILL_OURS = '[ "$PPID" = "$0" ] && exec "$@"'
-_PDEATHSIG = (
-    "import ctypes,os,sys;"
-    "ctypes.CDLL(None).prctl(1,15);"
-    "os.getppid()==int(sys.argv[1]) and os.execv(sys.argv[2],sys.argv[2:])"
-)
+_PDEATHSIG = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 15)
+if os.getppid() == int(sys.argv[1]):
+    try:
+        os.execvp(sys.argv[2], sys.argv[2:])
+    except OSError as error:
+        sys.exit(f"{sys.argv[2]}: {error.strerror}")
+"""
 _WATCH = 'read -r _; kill -TERM "$0"'
 
 

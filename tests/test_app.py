@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import actionhero.app as app_module
-from actionhero.actions.middleware import Invocation, Proceed
+from actionhero.actions.action import Invocation, Proceed
 from actionhero.app import App
 from actionhero.cache import Cache
 from actionhero.connections import Connection

@@ -15,7 +15,7 @@ what it does.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from actionhero.actions.middleware import Invocation, Proceed
+    from actionhero.actions.action import Invocation, Proceed
     from actionhero.app import App, action, initializer, middleware, task
     from actionhero.cache import Cache
     from actionhero.connections import Connection
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from actionhero.tasks.task import Task
 else:
     _HOMES = {
-        "actions.middleware": ("Invocation", "Proceed"),
+        "actions.action": ("Invocation", "Proceed"),
         "app": ("App", "action", "initializer", "middleware", "task"),
         "cache": ("Cache",),
         "connections": ("Connection",),

@@ -10,8 +10,7 @@ import types
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import Any, TypedDict, Unpack, overload
 
-from actionhero.actions.action import Action
-from actionhero.actions.middleware import Middleware
+from actionhero.actions.action import Action, Middleware
 from actionhero.cache import Cache
 from actionhero.clock import Duration
 from actionhero.definitions import Definitions

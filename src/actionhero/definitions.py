@@ -1,8 +1,7 @@
 """What is defined in one app, and the check that nothing is defined twice."""
 
-from actionhero.actions.action import Action, ActionVersions
+from actionhero.actions.action import Action, ActionVersions, Middleware
 from actionhero.actions.enqueued import action_task
-from actionhero.actions.middleware import Middleware
 from actionhero.actions.routes import Routes
 from actionhero.errors import DefinitionError
 from actionhero.initializers import Initializer

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from actionhero.actions.action import Action, ActionVersions
+from actionhero.actions.action import Action, ActionVersions, Invocation, Middleware, Proceed
 from actionhero.actions.dispatch import Dispatcher
-from actionhero.actions.middleware import Invocation, Middleware, Proceed
 from actionhero.connections import Connection
 from actionhero.deadlines import Deadlines
 from actionhero.errors import ActionError, StoreUnavailableError, TooManyRequestsError

@@ -3,21 +3,36 @@
 import datetime
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeAlias
 
-from actionhero.actions.middleware import Middleware
+from msgspec import Struct
+
 from actionhero.clock import Duration, parse_duration
 from actionhero.codec import place_of
+from actionhero.connections import Connection
 from actionhero.errors import DefinitionError, NotConnectedError
 from actionhero.limits import Rate, parse_rate
-from actionhero.messages import TRANSPORTS, Transport
+from actionhero.messages import TRANSPORTS, Call, Transport
 from actionhero.tasks.task import Task
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
 _RESERVED = frozenset({"action", "apiVersion", "messageId"})
 """Inputs that the transports use themselves."""
 ALL: frozenset[Transport] = TRANSPORTS
+
+
+class Invocation(Struct, frozen=True):
+    """One run of an action, as the middleware sees it: before its inputs are read."""
+
+    action: "Action"
+    call: Call
+    connection: Connection
+
+
+Proceed: TypeAlias = Callable[[], Awaitable[Any]]
+Middleware: TypeAlias = Callable[[Invocation, Proceed], Awaitable[Any]]
+Handler: TypeAlias = Callable[[Invocation], Awaitable[Any]]
 
 
 class ActionService(Protocol):

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import msgspec
 from msgspec.structs import asdict
 
-from actionhero.actions.action import Action, ActionVersions
-from actionhero.actions.middleware import Handler, Invocation, Middleware, wrap
+from actionhero.actions.action import Action, ActionVersions, Handler, Invocation, Middleware
+from actionhero.actions.middleware import wrap
 from actionhero.codec import Inputs, compile_inputs, decode_json, read_json
 from actionhero.connections import Connection
 from actionhero.deadlines import Deadlines, LimitExpiredError, resume

@@ -5,29 +5,10 @@ value; what it returns is the answer. It may refuse (raise `ActionError`), chang
 answer without proceeding. Global layers are outside those of one action, in the order given.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
-from msgspec import Struct
-
-from actionhero.connections import Connection
-from actionhero.messages import Call
-
-if TYPE_CHECKING:
-    from actionhero.actions.action import Action
-
-
-class Invocation(Struct, frozen=True):
-    """One run of an action, as the middleware sees it: before its inputs are read."""
-
-    action: "Action"
-    call: Call
-    connection: Connection
-
-
-Proceed: TypeAlias = Callable[[], Awaitable[Any]]
-Middleware: TypeAlias = Callable[[Invocation, Proceed], Awaitable[Any]]
-Handler: TypeAlias = Callable[[Invocation], Awaitable[Any]]
+from actionhero.actions.action import Handler, Invocation, Middleware
 
 
 def wrap(core: Handler, layers: Sequence[Middleware]) -> Handler:

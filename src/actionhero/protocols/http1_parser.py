@@ -206,8 +206,7 @@ class RequestParser:
             )
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
-        headers = self._headers
+        name, value, headers = name.lower(), value.rstrip(b" \t"), self._headers
         if name in headers:
             value = self._join(name, headers[name], value)
         headers[name] = value

@@ -27,8 +27,12 @@ imports: $(STAMP)
 
 check: lint types imports test
 
-bench-http bench-websocket bench-tasks bench-store: bench-%: $(STAMP)
+bench-http bench-websocket bench-store: bench-%: $(STAMP)
 	$(BIN)/python -m benchmarks.$*
+
+bench-tasks: $(STAMP)
+	$(BIN)/python -m benchmarks.tasks
+	$(BIN)/python -m benchmarks.tasks_side_by_side
 
 # Locks the newest versions that pyproject.toml allows, for every Python and platform it names.
 lock: $(STAMP)

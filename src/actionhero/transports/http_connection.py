@@ -224,7 +224,7 @@ class HttpConnection(asyncio.Protocol):
             return
         if not keep:
             self._close()
-        elif not self._queue and self._parser.is_idle:
+        elif not self._queue and self._parser.is_idle and not self._is_paused:
             self._phase = _IDLE
             self.due = self._state.idle_due
         elif not was_eager:

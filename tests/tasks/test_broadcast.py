@@ -98,6 +98,20 @@ async def test_the_copy_of_a_dead_server_is_absent_after_the_grace(lab: Lab) -> 
     assert await lab.state("p@a:1") == "unknown"
 
 
+async def test_a_copy_that_comes_due_on_a_server_that_is_gone_is_absent_too(lab: Lab) -> None:
+    dead, alive = await lab.server("a:1"), await lab.server("b:1")
+    await fan_out(lab, dead)
+    await dead.claim()
+    await dead.tick(0, others=[Other("r", "p@a:1", dead.number, LEASE * 2, "{}")])
+    await alive.claim()
+    await alive.tick(0, others=[Other("d", "p@b:1", alive.number)])
+    told = []
+    for _ in range(2 * (GRACE // LEASE + 3)):
+        await lab.outlive(alive, by=LEASE // 2)
+        told += notes_of(await alive.tick())
+    assert told == ["reaped a:1", "fanout p 2 1 0 1"]
+
+
 async def test_a_server_back_under_its_name_finishes_its_copies(lab: Lab) -> None:
     dead, alive = await lab.server("a:1"), await lab.server("b:1")
     await fan_out(lab, alive)

@@ -59,12 +59,13 @@ class TaskScripts(RuleBasedStateMachine):
         self.run(_flush(self.client))
         self.lab = self.run(Lab.open(self.client, Keys("inv")))
         self.servers: dict[str, Played] = {}
-        self.holder: dict[str, str] = {}
+        self.holder: dict[str, tuple[str, int]] = {}
         self.due: dict[str, int] = {}
         self.ended: Counter[str] = Counter()
         self.completed: set[str] = set()
         self.enqueued = 0
         self.leases: dict[str, float] = {}
+        self.gone: list[Played] = []
         self.randoms: Counter[str] = Counter()
 
     def run(self, what: Coroutine[Any, Any, T]) -> T:
@@ -85,6 +86,12 @@ class TaskScripts(RuleBasedStateMachine):
     @rule()
     def enqueue_on_all(self) -> None:
         self.run(self.lab.put(f"p{next(_numbers)}", scope="all"))
+
+    @rule(data=st.data(), delay=st.none() | st.integers(0, 20_000))
+    def enqueue_again(self, data: st.DataObject, delay: int | None) -> None:
+        if ids := sorted(self.run(self.lab.ids())):
+            id = data.draw(st.sampled_from(ids))
+            assert self.run(self.lab.put(id, delay=delay)) == {id.encode()}
 
     @rule(name=st.sampled_from(NAMES))
     def boot(self, name: str) -> None:
@@ -127,16 +134,23 @@ class TaskScripts(RuleBasedStateMachine):
     @precondition(lambda self: self.servers)
     @rule(data=st.data())
     def renew(self, data: st.DataObject) -> None:
-        played = self._pick(data)
-        if not self.run(played.server.renew()):
-            self._lose(played)
+        self._renew(self._pick(data))
 
     @precondition(lambda self: self.servers)
     @rule()
     def renew_all(self) -> None:
         for played in list(self.servers.values()):
-            if not self.run(played.server.renew()):
-                self._lose(played)
+            self._renew(played)
+
+    @precondition(lambda self: any(one.server.id not in self.leases for one in self.gone))
+    @rule(data=st.data())
+    def come_back_with_stale_beliefs(self, data: st.DataObject) -> None:
+        """One whose lease was lost registers under its id again, and settles its old claims."""
+        gone = [one for one in self.gone if one.server.id not in self.leases]
+        played = gone[data.draw(st.integers(0, len(gone) - 1))]
+        self.gone.remove(played)
+        self.run(self.lab.scripts.register(played.server.id, LEASE, TYPES))
+        self.servers[played.server.id] = played
 
     @precondition(lambda self: self.servers)
     @rule(data=st.data())
@@ -151,8 +165,15 @@ class TaskScripts(RuleBasedStateMachine):
             return
         reply = self.run(_tick(played, 0, dict.fromkeys(played.held, "back")))
         self._judge_settled(played, dict.fromkeys(played.held, "back"), reply)
-        left = self.run(self.lab.scripts.leave(played.server.id))
-        assert left == 0 or reply.status == "lost"
+        assert self.run(self.lab.scripts.leave(played.server.id)) == 0
+        self.servers.pop(played.server.id, None)
+
+    @precondition(lambda self: self.servers)
+    @rule(data=st.data())
+    def leave_in_a_hurry(self, data: st.DataObject) -> None:
+        """Without giving back: what it holds waits for the end of its lease."""
+        played = self._pick(data)
+        self.run(self.lab.scripts.leave(played.server.id))
         del self.servers[played.server.id]
 
     @precondition(lambda self: self.servers)
@@ -162,8 +183,14 @@ class TaskScripts(RuleBasedStateMachine):
         if played.unheard is not None:
             return
         known = {id.encode(): str(token) for id, token in played.held.items()}
-        for id in self.run(self.lab.scripts.reconcile(played.server.id, known)):
-            played.held.pop(id.decode())
+        if played.server.id not in self.leases:
+            return
+        lost = {id.decode() for id in self.run(self.lab.scripts.reconcile(played.server.id, known))}
+        for id in list(played.held):
+            is_ours = self.holder.get(id) == (played.server.id, played.held[id])
+            assert (id in lost) != is_ours
+            if id in lost:
+                del played.held[id]
 
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
@@ -181,6 +208,15 @@ class TaskScripts(RuleBasedStateMachine):
         records = found.pop("data")
         counted = Counter(id for ids in found.values() for id in ids)
         assert dict(counted) == dict.fromkeys(records, 1), found
+
+    @invariant()
+    def every_periodic_type_is_planned_or_under_way(self) -> None:
+        dump = self.run(self.lab.dump())
+        of: dict[str, Any] = {key.partition("}:")[2]: value for key, value in dump.items()}
+        planned = {name for name, _ in of.get("schedule", [])}
+        under_way = of.get("occurrence", {})
+        for name in of.get("periodic", {}):
+            assert (name in planned) != (under_way.get(name) in of.get("data", {})), name
 
     @invariant()
     def what_was_enqueued_is_still_there_or_has_ended(self) -> None:
@@ -214,14 +250,13 @@ class TaskScripts(RuleBasedStateMachine):
         for id in (id.decode() for id in reply.ids):
             assert id not in self.completed, f"{id} runs again though it is done"
             assert self.lab.now >= self.due.get(id, 0), f"{id} is early"
-            holder = self.holder.get(id)
-            if holder is not None:
-                lease = self.leases.get(holder)
-                assert lease is None or lease <= self.lab.now, f"{id} was taken from {holder}"
+            if id in self.holder:
+                holder, _ = self.holder[id]
+                assert self._is_over(holder), f"{id} was taken from {holder}"
             if "@" in id:
                 name = id.rpartition("@")[2].partition(":")[0]
                 assert played.server.id.startswith(f"{name}:"), f"{id} ran on {played.server.id}"
-            self.holder[id] = played.server.id
+            self.holder[id] = (played.server.id, played.server.number)
 
     def _judge_settled(self, played: Played, endings: dict[str, str], reply: TickReply) -> None:
         if reply.status == "lost":
@@ -229,7 +264,7 @@ class TaskScripts(RuleBasedStateMachine):
             return
         refused = {id.decode() for id in reply.refused}
         for id, ending in endings.items():
-            is_ours = self.holder.get(id) == played.server.id
+            is_ours = self.holder.get(id) == (played.server.id, played.held.pop(id))
             if id in refused:
                 assert not is_ours, f"{id} was refused to {played.server.id}, who has it"
             else:
@@ -238,7 +273,6 @@ class TaskScripts(RuleBasedStateMachine):
                 if ending == "done":
                     self.completed.add(id)
                     self.ended["done"] += id.startswith("t")
-            played.held.pop(id, None)
 
     def _judge_replay(self, played: Played, reply: TickReply) -> None:
         before = self.run(self.lab.dump())
@@ -254,10 +288,16 @@ class TaskScripts(RuleBasedStateMachine):
         for id in reply.ids:
             played.held[id.decode()] = played.server.number
 
+    def _renew(self, played: Played) -> None:
+        is_known = played.server.id in self.leases
+        assert self.run(played.server.renew()) == is_known
+        if not is_known:
+            self._lose(played)
+
     def _lose(self, played: Played) -> None:
-        played.held.clear()
         played.unheard = None
-        self.servers.pop(played.server.id, None)
+        if self.servers.pop(played.server.id, None):
+            self.gone.append(played)
 
     def _act_on_any(self, data: st.DataObject, action: str) -> None:
         ids = self.run(self.lab.ids())
@@ -266,13 +306,13 @@ class TaskScripts(RuleBasedStateMachine):
         id = data.draw(st.sampled_from(sorted(ids)))
         told = self.run(getattr(self.lab.scripts, action)(id))
         if told == "cancelled":
-            assert id not in self.holder or self._is_gone(id)
+            assert id not in self.holder or self._is_over(self.holder[id][0])
             self.holder.pop(id, None)
-            if id.startswith("t"):
-                self.ended["cancelled"] += 1
+            self.ended["cancelled"] += id.startswith("t")
 
-    def _is_gone(self, id: str) -> bool:
-        lease = self.leases.get(self.holder[id])
+    def _is_over(self, server: str) -> bool:
+        """Whether its lease had run out when the last step began."""
+        lease = self.leases.get(server)
         return lease is None or lease <= self.lab.now
 
 

@@ -131,7 +131,18 @@ async def test_leaving_counts_nothing(lab: Lab, store: StoreClient) -> None:
     assert await store.execute("KEYS", "*a:1*") == []
     assert not await server.renew()
     other = await lab.server("b:1")
-    assert (await other.tick()).troubles == []
+    reply = await other.tick()
+    assert (ids_of(reply), reply.troubles) == (["1"], [])
+
+
+async def test_leaving_while_it_holds_something_keeps_the_lease(lab: Lab) -> None:
+    server, other = await lab.server("a:1"), await lab.server("b:1")
+    await lab.put("1")
+    await server.claim()
+    assert await lab.scripts.leave("a:1") == 1
+    assert await lab.state("1") == "processing"
+    await lab.outlive(other)
+    assert await other.claim() == ["1"]
 
 
 async def test_reconciling_gives_back_what_the_server_does_not_know(lab: Lab) -> None:

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from actionhero.deadlines import Deadlines, LimitExpiredError
+from actionhero.deadlines import Deadlines, LimitExpiredError, resume
 
 
 @pytest.fixture
@@ -126,3 +126,59 @@ async def test_a_timeout_error_of_the_body_passes(deadlines: Deadlines) -> None:
     with pytest.raises(TimeoutError, match="its own") as caught, deadlines.limit(30):
         raise TimeoutError("its own")
     assert not isinstance(caught.value, LimitExpiredError)
+
+
+async def test_a_coroutine_that_was_begun_is_gone_on_with() -> None:
+    first, second = asyncio.Event(), asyncio.Event()
+
+    async def body() -> str:
+        await first.wait()
+        await second.wait()
+        return "done"
+
+    async def whole() -> str:
+        running = body()
+        return await resume(running, running.send(None))
+
+    task = asyncio.create_task(whole())
+    await asyncio.sleep(0)
+    first.set()
+    await asyncio.sleep(0)
+    second.set()
+    assert await task == "done"
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+async def test_a_cancellation_reaches_a_coroutine_that_was_begun(goes_on: bool) -> None:
+    caught: list[str] = []
+
+    async def body() -> str:
+        for name in ("first", "second"):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                caught.append(name)
+        if goes_on:
+            await asyncio.sleep(0)
+        return "done"
+
+    async def whole() -> str:
+        running = body()
+        return await resume(running, running.send(None))
+
+    task = asyncio.create_task(whole())
+    for _ in range(2):
+        await asyncio.sleep(0)
+        task.cancel()
+    assert await task == "done"
+    assert caught == ["first", "second"]
+
+
+async def test_an_error_of_a_coroutine_that_was_begun_is_raised() -> None:
+    async def body() -> None:
+        await asyncio.sleep(0)
+        raise LookupError("its own")
+
+    running = body()
+    with pytest.raises(LookupError, match="its own"):
+        await resume(running, running.send(None))

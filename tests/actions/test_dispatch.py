@@ -9,7 +9,12 @@ from actionhero.actions.action import Action, ActionVersions, Invocation, Middle
 from actionhero.actions.dispatch import Dispatcher
 from actionhero.connections import Connection
 from actionhero.deadlines import Deadlines
-from actionhero.errors import ActionError, StoreUnavailableError, TooManyRequestsError
+from actionhero.errors import (
+    ActionError,
+    InternalError,
+    StoreUnavailableError,
+    TooManyRequestsError,
+)
 from actionhero.limits import Limits, Rate
 from actionhero.messages import Call, Reply, Transport
 from actionhero.telemetry import JsonFormatter, Mask
@@ -237,6 +242,38 @@ async def test_a_cancelled_call_stays_cancelled_and_is_counted_out() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     await one.wait_idle()
+    assert (one.pending, connection.pending_actions) == (0, 0)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_a_cancellation_that_is_not_the_calls_own_is_a_failure(waits: bool) -> None:
+    async def f() -> None:
+        if waits:
+            await asyncio.sleep(0)
+        raise asyncio.CancelledError
+
+    one = dispatcher(Action(f))
+    reply = await one.dispatch(Call("f"), Connection("tcp"))
+    assert isinstance(reply.error, InternalError)
+    assert one.pending == 0
+
+
+async def test_what_never_waits_is_answered_at_once() -> None:
+    async def f() -> int:
+        return 1
+
+    async def g() -> int:
+        await asyncio.sleep(0)
+        return 2
+
+    one = dispatcher(Action(f), Action(g))
+    connection = Connection("tcp")
+    assert one.begin(Call("f"), connection) == Reply(1)
+    assert one.begin(Call("missing"), connection) != Reply(1)
+    begun = one.begin(Call("g"), connection)
+    assert not isinstance(begun, Reply)
+    assert (one.pending, connection.pending_actions) == (1, 1)
+    assert await begun == Reply(2)
     assert (one.pending, connection.pending_actions) == (0, 0)
 
 

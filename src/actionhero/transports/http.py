@@ -144,6 +144,10 @@ def _why(exc: Exception, settings: WebSettings) -> str:
         )
     if number == errno.EACCES:
         return f"{where} may not be opened by this user; choose a port above 1023 (--port)"
-    if number == errno.EADDRNOTAVAIL or isinstance(exc, socket.gaierror):
+    if (
+        number == errno.EADDRNOTAVAIL
+        or isinstance(exc, socket.gaierror)
+        or "could not bind on any address" in str(exc)  # asyncio since 3.13
+    ):
         return f"{settings.host} is not an address of this machine; see --host"
     return f"HTTP cannot listen on {where}: {exc}"

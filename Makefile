@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 .PHONY: demo test lint types imports check lock clean bench-http bench-websocket bench-tasks bench-store
 
 demo: $(STAMP)
-	@$(BIN)/python -m actionhero demo
+	@$(BIN)/python -m actionhero demo || [ $$? -eq 130 ]
 
 test: $(STAMP)
 	@$(BIN)/coverage erase

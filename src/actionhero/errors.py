@@ -28,7 +28,7 @@ but `internal_error`.
     │   └── StoreError              503
     │       ├── StoreUnavailableError    no connection, or it broke before the reply came
     │       ├── StoreReplyError          the store answered with an error
-    │       ├── StoreFullError           the store is out of memory
+    │       │   └── StoreFullError           the store is out of memory
     │       └── StoreEngineError         too old, or not what we need
     ├── SetupError                  at definition or boot; the process does not start
     │   ├── DefinitionError

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from actionhero.store.embedded import EmbeddedStore
 from actionhero.testing import HttpClient, TcpClient
 from tests.processes import serving, store_pid, wait_for
 
@@ -153,11 +154,13 @@ async def test_a_second_signal_does_not_wait(tmp_path: Path, number: signal.Sign
 
 async def test_without_its_store_a_server_answers_what_it_can(tmp_path: Path) -> None:
     env = {"ACTIONHERO_STORE__COMMAND_TIMEOUT": "500ms", **FAST_LEASE}
-    async with serving(tmp_path, APP, **env) as server:
+    elsewhere = await EmbeddedStore.start(None)  # nobody replaces it when it hangs
+    url = f"unix://{elsewhere.url.path}"
+    async with serving(tmp_path, APP, "--store", url, **env) as server:
         tcp = await TcpClient.connect("127.0.0.1", server.tcp_port)
         assert (await server.http.get("/api/count")).json() == 1
-        store = store_pid(tmp_path)
-        os.kill(store, signal.SIGSTOP)
+        assert elsewhere.pid is not None
+        os.kill(elsewhere.pid, signal.SIGSTOP)
         try:
             await wait_for(lambda: has_status(server.http, "/readyz", 503))
             end = asyncio.get_running_loop().time() + STORE_AWAY
@@ -168,7 +171,7 @@ async def test_without_its_store_a_server_answers_what_it_can(tmp_path: Path) ->
                 assert (await tcp.ask("count"))["error"]["code"] == "store_unavailable"
                 assert (await server.http.get("/healthz")).status == 200
         finally:
-            os.kill(store, signal.SIGCONT)
+            os.kill(elsewhere.pid, signal.SIGCONT)
         await wait_for(lambda: has_status(server.http, "/readyz", 200))
         assert (await server.http.get("/api/count")).json() > 1
 
@@ -179,6 +182,7 @@ async def test_without_its_store_a_server_answers_what_it_can(tmp_path: Path) ->
         await wait_for(has_worked)
         assert "Traceback" not in server.log
         await tcp.aclose()
+    await elsewhere.aclose()
 
 
 async def test_a_killed_store_comes_back_with_its_data(tmp_path: Path) -> None:

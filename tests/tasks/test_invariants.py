@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -73,6 +74,14 @@ class TaskScripts(RuleBasedStateMachine):
 
     # what happens
 
+    @initialize()
+    def open(self) -> None:
+        """Two servers, and some work."""
+        for name in NAMES[:2]:
+            self.boot(name)
+        for delay in (None, None, EVERY):
+            self.enqueue(delay, "normal")
+
     @rule(
         delay=st.none() | st.integers(0, 20_000),
         priority=st.sampled_from(["high", "normal", "low"]),
@@ -103,20 +112,10 @@ class TaskScripts(RuleBasedStateMachine):
     @rule(data=st.data(), want=st.integers(0, 4), is_heard=st.booleans())
     def tick(self, data: st.DataObject, want: int, is_heard: bool) -> None:
         played = self._pick(data)
-        if played.unheard is not None:
-            return
-        chosen = data.draw(st.lists(st.sampled_from(sorted(played.held)), unique=True)) if (
-            played.held
-        ) else []  # fmt: skip
+        held = sorted(played.held)
+        chosen = data.draw(st.lists(st.sampled_from(held), unique=True)) if held else []
         endings = {id: data.draw(st.sampled_from(ENDINGS)) for id in chosen}
-        reply = self.run(_tick(played, want, endings))
-        self._judge_settled(played, endings, reply)
-        self._judge_claims(played, reply)
-        self._judge_replay(played, reply)
-        if is_heard:
-            self._hear(played, reply)
-        else:
-            played.unheard = reply
+        self._tick(played, want, endings, is_heard=is_heard)
 
     @precondition(lambda self: any(one.unheard for one in self.servers.values()))
     @rule(data=st.data())
@@ -151,6 +150,20 @@ class TaskScripts(RuleBasedStateMachine):
         self.gone.remove(played)
         self.run(self.lab.scripts.register(played.server.id, LEASE, TYPES))
         self.servers[played.server.id] = played
+
+    @precondition(lambda self: self.servers)
+    @rule(data=st.data())
+    def outlive_the_others(self, data: st.DataObject) -> None:
+        """Only one server renews for the length of a lease, and then looks around."""
+        played = self._pick(data)
+        for _ in range(2):
+            if played.server.id in self.servers:
+                self._renew(played)
+                self.run(self.lab.advance(LEASE // 2))
+                self.leases = self.run(_places(self.lab))[1]
+        if played.server.id in self.servers:
+            self._renew(played)
+            self._tick(played, 4, {}, is_heard=True)
 
     @precondition(lambda self: self.servers)
     @rule(data=st.data())
@@ -229,10 +242,7 @@ class TaskScripts(RuleBasedStateMachine):
         last = Played(self.run(self.lab.server("last:1", *TYPES)))
         for _ in range(400):
             self.run(self.lab.outlive(last.server, by=2_000))
-            reply = self.run(_tick(last, 50, dict.fromkeys(last.held, "done")))
-            self._judge_settled(last, dict.fromkeys(last.held, "done"), reply)
-            self._judge_claims(last, reply)
-            self._hear(last, reply)
+            self._tick(last, 50, dict.fromkeys(last.held, "done"), is_heard=True)
             found, leases = self.run(_places(self.lab))
             left = {id for id in found["data"] if "#" not in id} - set(found["failed"])
             if set(leases) == {"last:1"} and not left:
@@ -242,6 +252,18 @@ class TaskScripts(RuleBasedStateMachine):
         self.every_record_is_in_one_place_and_every_id_has_a_record()
 
     # how it is judged
+
+    def _tick(self, played: Played, want: int, endings: dict[str, str], *, is_heard: bool) -> None:
+        if played.unheard is not None:
+            return
+        reply = self.run(_tick(played, want, endings))
+        self._judge_settled(played, endings, reply)
+        self._judge_claims(played, reply)
+        self._judge_replay(played, reply)
+        if is_heard:
+            self._hear(played, reply)
+        else:
+            played.unheard = reply
 
     def _pick(self, data: st.DataObject) -> Played:
         return self.servers[data.draw(st.sampled_from(sorted(self.servers)))]

@@ -15,7 +15,7 @@ from actionhero.protocols.replies import (
     splice,
 )
 
-TRAILER = b'"context":"response","messageId":1}'
+TRAILER = b',"context":"response","messageId":1}'
 TAIL = {"context": "response", "messageId": 1}
 
 
@@ -60,7 +60,7 @@ def test_fields_of_our_own() -> None:
 
 
 def test_splicing_leaves_the_body_alone() -> None:
-    assert splice(b'{"a":"\\u007d"}', b'"b":2}') == b'{"a":"\\u007d","b":2}'
+    assert splice(b'{"a":"\\u007d"}', b',"b":2}') == b'{"a":"\\u007d","b":2}'
 
 
 @pytest.mark.parametrize("value", [1, -5, 0, 2**70, 1.5, "x", 'q"uote', "Zoë"])

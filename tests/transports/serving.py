@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter as Tally
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from actionhero.connections import Connection
 from actionhero.deadlines import Deadlines
 from actionhero.errors import ActionError
 from actionhero.limits import Limits
+from actionhero.telemetry import log_context
 from actionhero.transports.files import FoundFile, find_file
 
 PATIENCE = 10.0
@@ -114,6 +116,50 @@ async def whoami(connection: Connection) -> dict[str, object]:
     return {"id": connection.id, "transport": connection.transport, "ip": connection.remote_ip}
 
 
+async def task() -> int:
+    return id(asyncio.current_task())
+
+
+class Incomparable:
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("no")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+_variable: ContextVar[object] = ContextVar("left")
+_incomparable: ContextVar[object] = ContextVar("incomparable")
+
+
+async def leave_variable() -> str:
+    found = _variable.get("clean")
+    _variable.set("left by another call")
+    return str(found)
+
+
+async def leave_incomparable() -> str:
+    found = _incomparable.get("clean")
+    _incomparable.set(Incomparable())
+    return str(found)
+
+
+async def leave_cancelled() -> str:
+    current = asyncio.current_task()
+    assert current is not None
+    found = "cancelled" if current.cancelling() else "clean"
+    current.cancel()
+    return found
+
+
+async def sleep() -> str:
+    await asyncio.sleep(0)
+    return "slept"
+
+
+async def logged() -> object:
+    return log_context.get({}).get("action")
+
+
 async def second(value: int = 2) -> dict[str, int]:
     return {"version": value}
 
@@ -130,6 +176,12 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
     surrogate,
     numbers,
     whoami,
+    task,
+    leave_variable,
+    leave_incomparable,
+    leave_cancelled,
+    sleep,
+    logged,
     second,
 )
 

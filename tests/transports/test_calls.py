@@ -10,7 +10,7 @@ from actionhero.messages import Call, Reply
 from actionhero.transports.calls import Calls, Running
 from tests.transports.serving import PATIENCE, Served, eventually
 
-TRAILER = b'"messageId":1}'
+TRAILER = b',"messageId":1}'
 
 
 class Kit:
@@ -41,7 +41,7 @@ async def test_a_call_is_answered(kit: Kit) -> None:
     await eventually(lambda: bool(kit.texts))
     assert json.loads(kit.texts[0]) == {"data": 42, "messageId": 1}
     assert kit.calls.pending == 0
-    assert kit.running.tasks == {}
+    assert kit.running.tasks == set()
 
 
 async def test_calls_run_beside_each_other_up_to_a_limit(kit: Kit) -> None:
@@ -84,4 +84,40 @@ async def test_draining_cancels_what_is_late(kit: Kit) -> None:
     await kit.running.drain(0.0)
     assert kit.served.gate.cancelled == 1
     assert kit.texts == []
-    assert (kit.calls.pending, kit.running.tasks) == (0, {})
+    assert (kit.calls.pending, kit.running.tasks) == (0, set())
+
+
+async def test_calls_that_never_wait_share_a_task_and_others_have_their_own(kit: Kit) -> None:
+    for action in ("task", "task", "wait", "task", "wait", "task"):
+        other = Calls(
+            kit.running,
+            kit.served.dispatcher,
+            kit.served.stats,
+            Connection("tcp"),
+            kit.texts.append,
+        )
+        other.run(Call(action), TRAILER)
+    await eventually(lambda: len(kit.texts) == 4)
+    tasks = [json.loads(text)["data"] for text in kit.texts]
+    assert [tasks.index(task) for task in tasks] == [0, 0, 2, 3]
+    assert len(kit.running.tasks) == 2
+    kit.served.gate.opened.set()
+    await eventually(lambda: len(kit.texts) == 6)
+
+
+@pytest.mark.parametrize("action", ["leave_variable", "leave_incomparable", "leave_cancelled"])
+async def test_nothing_goes_over_from_one_call_to_the_next(kit: Kit, action: str) -> None:
+    for _ in range(2):
+        kit.run(action)
+    await eventually(lambda: len(kit.texts) == 2)
+    assert [json.loads(text)["data"] for text in kit.texts] == ["clean", "clean"]
+    kit.run("sleep")
+    await eventually(lambda: len(kit.texts) == 3)
+    assert json.loads(kit.texts[2])["data"] == "slept"
+
+
+async def test_the_log_context_is_that_of_the_call(kit: Kit) -> None:
+    kit.run("logged")
+    kit.run("number")
+    await eventually(lambda: len(kit.texts) == 2)
+    assert json.loads(kit.texts[0])["data"] == "logged"

@@ -58,6 +58,7 @@ async def test_events_are_answered_in_order_and_actions_when_they_end(kit: Kit) 
     kit.say(event="detailsView", messageId=2)
     kit.say(event="nonsense", messageId=3)
     kit.say(event="documentation", messageId=4)
+    await eventually(lambda: len(kit.framer.texts) == 3)
     assert [text["messageId"] for text in kit.framer.texts] == [2, 3, 4]
     kit.served.gate.opened.set()
     await eventually(lambda: len(kit.framer.texts) == 4)
@@ -68,12 +69,14 @@ async def test_every_event_is_answered(kit: Kit) -> None:
     events = [event for event in EVENTS if event != "quit"]
     for event in events:
         kit.say(event=event, messageId=event)
+    await eventually(lambda: len(kit.framer.texts) == len(events))
     assert [text["messageId"] for text in kit.framer.texts] == events
     assert kit.framer.closed is None
 
 
 async def test_it_ends_when_nothing_runs(kit: Kit) -> None:
     kit.say(event="action", params={"action": "wait"}, messageId=1)
+    await eventually(lambda: kit.served.gate.entered == 1)
     kit.session.end(1001, "the server stops")
     kit.session.end(1000, "again")
     kit.say(event="detailsView", messageId=2)
@@ -86,4 +89,5 @@ async def test_it_ends_when_nothing_runs(kit: Kit) -> None:
 
 async def test_an_idle_one_ends_at_once(kit: Kit) -> None:
     kit.say(event="quit")
+    await eventually(lambda: kit.framer.closed is not None)
     assert kit.framer.closed == (1000, "request")

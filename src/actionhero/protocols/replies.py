@@ -21,7 +21,8 @@ from actionhero.messages import Reply
 MessageId: TypeAlias = int | float | str | None
 """How a client names its message; the reply carries the same. None: not named."""
 
-_BRACE, _QUOTE = b'{"'
+
+_END = ord("}")
 
 
 class _Identified(Struct):
@@ -48,12 +49,12 @@ def find_id(message: bytes) -> MessageId:
 
 
 def splice(body: bytes, trailer: bytes) -> bytes:
-    """One JSON object of the encoded `body` and a `trailer` such as `"context":"api"}`."""
-    if body[0] == _BRACE and len(body) > 2 and body[1] == _QUOTE:
-        return b"%b,%b" % (body[:-1], trailer)
+    """One JSON object of the encoded `body` and a `trailer` such as `,"context":"api"}`."""
+    if body[:2] == b'{"' and body[-1] == _END:
+        return body[:-1] + trailer
     if body == b"{}":
-        return b"{" + trailer
-    return b'{"data":%b,%b' % (body, trailer)
+        return b"{" + trailer[1:]
+    return b'{"data":%b%b' % (body, trailer)
 
 
 def encode_fields(fields: Mapping[str, object], trailer: bytes) -> bytes:

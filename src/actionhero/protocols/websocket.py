@@ -151,7 +151,7 @@ def read_close(payload: bytes) -> int:
     return code
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, gc=False):
     """What a client sends: an event, with what that event needs."""
 
     event: str = ""
@@ -160,7 +160,7 @@ class Message(Struct, frozen=True):
     file: str | None = None
 
 
-class _Named(Struct, frozen=True):
+class _Named(Struct, frozen=True, gc=False):
     action: str | None = None
 
 

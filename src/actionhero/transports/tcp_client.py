@@ -111,7 +111,7 @@ class TcpClient(asyncio.Protocol):
         )
         if len(desk.watch) >= desk.settings.connections:
             error = ActionError("too many connections", code="too_many_connections", status=503)
-            self._send(encode_error(error, b'"context":"api"}'))
+            self._send(encode_error(error, b',"context":"api"}'))
             self._is_closed = True
             self._transport.close()
             return
@@ -274,7 +274,7 @@ class TcpClient(asyncio.Protocol):
         if message_id is None:
             message_id = self._connection.params.get("messageId")
         given = encode_id(new_id() if message_id is None else message_id)
-        return b'"context":"response","messageId":%b,"messageCount":%d}' % (given, self._count)
+        return b',"context":"response","messageId":%b,"messageCount":%d}' % (given, self._count)
 
     # Verbs that need I/O.
 

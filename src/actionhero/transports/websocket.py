@@ -41,7 +41,7 @@ from actionhero.settings import WebSocketSettings
 from actionhero.transports.calls import Running, Stats
 from actionhero.transports.watch import Watch
 from actionhero.transports.ws_session import Desk, FindFile, Session
-from actionhero.transports.ws_wire import Wire
+from actionhero.transports.ws_wire import Outbox, Wire
 
 CLOSE_TIMEOUT = 3.0
 """Seconds for the client's half of the closing handshake, and to close the connection."""
@@ -68,6 +68,7 @@ class WebSocketEndpoint:
         documentation: Callable[[], object],
     ) -> None:
         self.settings = settings
+        self.outbox = Outbox()
         self._running = Running()
         self._origins = frozenset(origin.lower().rstrip("/") for origin in settings.origins)
         self.desk = Desk(
@@ -134,6 +135,7 @@ class Link(WSListener):
         "_is_heard",
         "_is_paused",
         "_on_lost",
+        "_outbox",
         "_socket",
         "_transport",
         "session",
@@ -147,6 +149,7 @@ class Link(WSListener):
         on_lost: Callable[[], None],
     ) -> None:
         self._endpoint = endpoint
+        self._outbox = endpoint.outbox
         self._socket = socket
         self._on_lost = on_lost
         self._assembler: Assembler | None = None
@@ -157,6 +160,10 @@ class Link(WSListener):
         self.session = Session(endpoint.desk, self, connection)
 
     def send(self, text: bytes) -> None:
+        """Send one text by the end of this turn of the loop."""
+        self._outbox.add(self, text)
+
+    def transmit(self, text: bytes) -> None:
         """Send one text, unless the connection ends or the client leaves too much unread."""
         if self._is_closing:
             return
@@ -167,6 +174,7 @@ class Link(WSListener):
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake, behind what the client has not read yet."""
+        self._outbox.flush()
         if self._is_closing:
             return
         self._is_closing = True
@@ -198,6 +206,7 @@ class Link(WSListener):
         most = self._endpoint.settings.outstanding_bytes
         self._socket.set_write_buffer_limits(high=most, low=most // 2)
         self.session.greet()
+        self._outbox.flush()  # before the pong of a ping that came along
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Take a frame; the first lines are the way of almost all of them."""

@@ -22,7 +22,7 @@ from actionhero.messages import Reply
 from actionhero.protocols.replies import encode_error, encode_fields, encode_id, find_id
 from actionhero.protocols.verbs import refuse_rooms, view_details
 from actionhero.protocols.websocket import NORMAL, Message, read_call, read_message
-from actionhero.transports.calls import Calls, Running, Stats
+from actionhero.transports.calls import Calls, Rest, Running, Stats
 from actionhero.transports.files import FoundFile, read_file
 
 FindFile: TypeAlias = Callable[[str], Awaitable[FoundFile]]
@@ -56,12 +56,13 @@ class Desk(Struct, frozen=True):
 class Session:
     """What one client says, and what it is told."""
 
-    __slots__ = ("_calls", "_desk", "_end", "_framer", "connection")
+    __slots__ = ("_calls", "_desk", "_end", "_framer", "_running", "connection")
 
     def __init__(self, desk: Desk, framer: Framer, connection: Connection) -> None:
         self.connection = connection
         self._desk = desk
         self._framer = framer
+        self._running = desk.running
         self._calls = Calls(desk.running, desk.dispatcher, desk.stats, connection, self._respond)
         self._end: tuple[int, str] | None = None
 
@@ -70,23 +71,8 @@ class Session:
         self._framer.send(encode_json({"welcome": self._desk.welcome, "context": "api"}))
 
     def receive(self, text: bytes) -> None:
-        """Take one message."""
-        if self._end is not None:
-            return
-        self._desk.stats.increment("webSockets:numberOfRequests")
-        try:
-            message = read_message(text)
-        except MalformedError as exc:
-            self._framer.send(encode_error(exc, _trailer(find_id(text))))
-            return
-        trailer = _trailer(message.messageId)
-        try:
-            if message.event == "action":
-                self._calls.run(read_call(message.params), trailer)
-            else:
-                self._take(message, trailer)
-        except ActionHeroError as exc:
-            self._framer.send(encode_error(exc, trailer))
+        """Take one message, at the end of this turn of the loop."""
+        self._running.add(Session._take, self, text)
 
     def end(self, code: int, reason: str) -> None:
         """Take no more messages; close when all that runs has answered."""
@@ -94,7 +80,25 @@ class Session:
             self._end = (code, reason)
             self._close_if_done()
 
-    def _take(self, message: Message, trailer: bytes) -> None:
+    def _take(self, text: bytes) -> Rest:
+        if self._end is not None:
+            return None
+        self._desk.stats.increment("webSockets:numberOfRequests")
+        try:
+            message = read_message(text)
+        except MalformedError as exc:
+            self._framer.send(encode_error(exc, _trailer(find_id(text))))
+            return None
+        trailer = _trailer(message.messageId)
+        try:
+            if message.event == "action":
+                return self._calls.begin(read_call(message.params), trailer)
+            self._answer(message, trailer)
+        except ActionHeroError as exc:
+            self._framer.send(encode_error(exc, trailer))
+        return None
+
+    def _answer(self, message: Message, trailer: bytes) -> None:
         answer = _EVENTS.get(message.event)
         if answer is None:
             raise ClientError(f"{message.event!r} is not an event; use {', '.join(EVENTS)}")
@@ -157,9 +161,9 @@ EVENTS = ("action", *_EVENTS)
 
 def _trailer(message_id: int | float | str | None) -> bytes:
     if type(message_id) is int:
-        return b'"context":"response","messageId":%d}' % message_id
+        return b',"context":"response","messageId":%d}' % message_id
     given = new_id() if message_id is None else message_id
-    return b'"context":"response","messageId":%b}' % encode_id(given)
+    return b',"context":"response","messageId":%b}' % encode_id(given)
 
 
 def _describe_file(found: FoundFile, content: bytes) -> dict[str, Any]:

@@ -118,6 +118,20 @@ async def test_many_go_in_one_round_trip_whatever_their_queues(tasks: Tasks, sta
     assert await tasks.enqueue_many([]) == 0
 
 
+async def test_many_that_cannot_be_stored_raise_the_stores_error(
+    tasks: Tasks, store: StoreClient
+) -> None:
+    await store.aclose()
+    with pytest.raises(StoreUnavailableError):
+        await tasks.enqueue_many([SEND("a")])
+
+
+async def test_many_with_a_time_that_is_none_store_nothing(tasks: Tasks) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        await tasks.enqueue_many([SEND("a"), MAIL("b")], delay="soon")
+    assert not any(counts.pending for counts in (await tasks.counts()).values())
+
+
 async def test_many_later(tasks: Tasks) -> None:
     await tasks.enqueue_many([SEND("a", n=n) for n in range(3)], delay="1h")
     page = await tasks.list("default", "delayed")

@@ -73,12 +73,11 @@ class House:
 
     def worker(self, *, name: str = "", concurrency: int = 10, **options: Any) -> Worker:
         """A worker that has not started."""
-        server = f"{name or f's{next(_numbers)}'}:{next(_numbers)}"
+        options.setdefault("server", f"{name or f's{next(_numbers)}'}:{next(_numbers)}")
         worker = Worker(
             self.client,
             self.tasks,
             concurrency=concurrency,
-            server=server,
             deadlines=Deadlines(asyncio.get_running_loop()),
             stats=self.stats,
             **options,

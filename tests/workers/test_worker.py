@@ -401,3 +401,30 @@ async def test_draining_twice_is_nothing(house: House) -> None:
 
 async def test_a_worker_that_never_started_drains(house: House) -> None:
     await house.worker().drain(1)
+
+
+async def test_two_workers_of_one_server_do_not_meet(house: House) -> None:
+    runs: list[int] = []
+
+    @house.task
+    async def one(n: int) -> None:
+        runs.append(n)
+        await asyncio.sleep(0.001)
+
+    await house.tasks.enqueue_many([one(n) for n in range(200)])
+    await asyncio.gather(*(house.burst(server="same:1", concurrency=3) for _ in range(2)))
+    assert sorted(runs) == list(range(200))
+
+
+@pytest.mark.parametrize("server", ["no-colon", "a b@c:1", ":1", "täst:x"])
+async def test_any_name_will_do(house: House, server: str) -> None:
+    ran: list[Task] = []
+
+    @house.task(scope="all")
+    async def one(task: Task) -> None:
+        ran.append(task)
+
+    put = await one().enqueue()
+    await house.burst(server=server)
+    assert ran[0].parent == put.id
+    assert await put.state() == "unknown"

@@ -107,12 +107,17 @@ class Tasks:
         Enqueueing the same objects again is safe.
         """
         sending: list[asyncio.Task[int]] = []
-        async with asyncio.TaskGroup() as group:
+        try:
             for queue, arrivals in _gather(tasks, delay, at):
                 await self.announce(queue)
-                sending.append(group.create_task(self._send(queue, arrivals)))
+                sending.append(asyncio.create_task(self._send(queue, arrivals)))
                 await asyncio.sleep(0)  # lets this part go out while the next is made
-        added = sum(one.result() for one in sending)
+        finally:
+            sent = await asyncio.gather(*sending, return_exceptions=True)
+        for one in sent:
+            if isinstance(one, BaseException):
+                raise one
+        added = sum(one for one in sent if isinstance(one, int))
         if self._stats is not None and added:
             self._stats.increment("tasks:tasksEnqueued", added)
         return added

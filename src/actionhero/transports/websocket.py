@@ -47,7 +47,7 @@ CLOSE_TIMEOUT = 3.0
 """Seconds for the client's half of the closing handshake, and to close the connection."""
 _FLOWING = 64 * 1024
 """Bytes that wait to be sent; with less, the client has read nearly all."""
-READ_BUFFER = 4096
+READ_BUFFER = 2048
 """Bytes of a connection's buffer at first; it grows with the messages."""
 _TEXT, _PING, _PONG, _CLOSE = WSMsgType.TEXT, WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
 

@@ -7,6 +7,7 @@ counts nothing. The hard end needs no code: the lease runs out, and others take 
 
 import asyncio
 import contextlib
+import itertools
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -26,12 +27,15 @@ _LAST_WORDS = 5.0
 """Seconds for the last outcomes to reach the store, once nothing runs."""
 _BURST_POLL = 0.02
 
+_numbers = itertools.count(1)
+
 
 class Worker:
     """Runs the tasks of some queues. Durations are in seconds.
 
-    `server` is `NAME:RANDOM`, new for each run of a server; what was meant for a server that is
-    gone waits a while for one of the same name. `queues` empty: all that tasks are defined for.
+    `server` is `NAME:RANDOM`, new for each run of a server (each worker adds a number, so that two
+    of one process never meet); what was meant for a server that is gone waits a while for one of
+    the same name. `queues` empty: all that tasks are defined for.
     """
 
     def __init__(
@@ -56,7 +60,7 @@ class Worker:
         self._stuck_limit = stuck_limit
         defined = dict.fromkeys(one.queue for one in tasks.definitions.values())
         self.queues = tuple(dict.fromkeys(queues)) or tuple(defined)
-        self._options = LaneOptions(_clean(server), lease, max_lapses)
+        self._options = LaneOptions(_incarnation(server), lease, max_lapses)
         self._lanes: dict[Lane, asyncio.Task[None]] = {}
         self._heartbeat: Heartbeat | None = None
         self._executor: Executor | None = None
@@ -144,7 +148,8 @@ class Worker:
         return self.is_idle and not any(one.pending or one.processing for one in counts)
 
 
-def _clean(server: str) -> str:
-    """An id that the scripts can take apart: NAME:RANDOM, without spaces and @."""
+def _incarnation(server: str) -> str:
+    """An id that no other worker has, and that the scripts can take apart: NAME:RANDOM, without
+    spaces and @."""
     name, _, random = server.rpartition(":")
-    return f"{re.sub(r'[^A-Za-z0-9_.:-]', '_', name) or 'server'}:{random}"
+    return f"{re.sub(r'[^A-Za-z0-9_.:-]', '_', name) or 'server'}:{random}.{next(_numbers)}"

@@ -119,7 +119,7 @@ end
 
 -- A task has come to its end: who waits for that goes on.
 local function conclude(id, record, column)
-  if kind_of(record) == 'p' then
+  if string.find(record, '^..[pb]') then
     plan_next(id)
   elseif is_copy(record) then
     book(string.match(id, '^(.*)@'), column, 1)

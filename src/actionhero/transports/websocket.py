@@ -215,7 +215,7 @@ class Link(WSListener):
             frame.msg_type is _TEXT
             and frame.fin
             and self._assembler is None
-            and not (frame.rsv1 or frame.rsv2 or frame.rsv3 or self._is_closing)
+            and not (frame.rsv1 or frame.rsv2 or frame.rsv3 or transport.is_close_frame_sent)
         ):
             text = frame.get_payload_as_bytes()
             if text.isascii():
@@ -266,8 +266,8 @@ class Link(WSListener):
         payload = frame.get_payload_as_bytes()
         if kind is _CLOSE:
             self._take_close(transport, payload)
-        elif self._is_closing or kind is _PONG:
-            return
+        elif kind is _PONG or transport.is_close_frame_sent:
+            return  # picows goes on after a frame that it has refused
         elif kind is _PING:
             transport.send_pong(payload)
         else:

@@ -16,7 +16,7 @@ from typing import cast
 
 import hiredis
 
-from benchmarks.processes import BenchmarkError, running
+from benchmarks.processes import BenchmarkError, Contestant, running
 
 # The stub of hiredis takes a tuple of one; the function takes any.
 _pack = cast("Callable[[tuple[str | int, ...]], bytes]", hiredis.pack_command)
@@ -72,12 +72,22 @@ def valkey_server(folder: Path) -> Iterator[Valkey]:
     nothing_on_disk = ["--save", "", "--appendonly", "no"]
     listen = ["--port", "0", "--unixsocket", str(path)]
     command = [str(find_valkey_server()), *listen, *nothing_on_disk]
-    with running(command, cwd=folder, log=folder / "valkey.log") as server:
-        deadline = time.monotonic() + 10
-        while not path.exists() and time.monotonic() < deadline:
-            server.require_alive()
+    with (
+        running(command, cwd=folder, log=folder / "valkey.log") as server,
+        contextlib.closing(_connect(path, server)) as client,
+    ):
+        client.ask("PING")
+        yield client
+
+
+def _connect(path: Path, server: Contestant) -> Valkey:
+    """Connect as soon as the server listens: it makes its socket a moment before."""
+    deadline = time.monotonic() + 10
+    while True:
+        server.require_alive()
+        try:
+            return Valkey(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            if time.monotonic() > deadline:
+                raise
             time.sleep(0.01)
-        client = Valkey(path)
-        with contextlib.closing(client):
-            client.ask("PING")
-            yield client

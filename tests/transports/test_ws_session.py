@@ -1,3 +1,4 @@
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -5,7 +6,7 @@ from typing import Any
 import pytest
 
 from actionhero.connections import Connection
-from actionhero.transports.calls import Running
+from actionhero.transports.calls import FULL, Running
 from actionhero.transports.ws_session import EVENTS, Desk, Session
 from tests.transports.serving import Served, eventually
 
@@ -16,12 +17,19 @@ class Framer:
     def __init__(self) -> None:
         self.texts: list[dict[str, Any]] = []
         self.closed: tuple[int, str] | None = None
+        self.is_reading = True
 
     def send(self, text: bytes) -> None:
         self.texts.append(json.loads(text))
 
     def close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)
+
+    def pause(self) -> None:
+        self.is_reading = False
+
+    def resume(self) -> None:
+        self.is_reading = True
 
 
 class Kit:
@@ -91,3 +99,15 @@ async def test_an_idle_one_ends_at_once(kit: Kit) -> None:
     kit.say(event="quit")
     await eventually(lambda: kit.framer.closed is not None)
     assert kit.framer.closed == (1000, "request")
+
+
+async def test_a_flood_is_taken_bit_by_bit(kit: Kit) -> None:
+    for number in range(FULL * 2):
+        kit.say(event="detailsView", messageId=number)
+    assert not kit.framer.is_reading
+    others = asyncio.Event()
+    asyncio.get_running_loop().call_later(0, others.set)
+    await others.wait()
+    assert len(kit.framer.texts) < FULL
+    await eventually(lambda: kit.framer.is_reading)
+    assert [text["messageId"] for text in kit.framer.texts] == list(range(FULL * 2))

@@ -10,6 +10,8 @@ Rules
   no system call between, is also done faster.
 - Nothing goes over from one call to the next in a shared task: if a call leaves a context variable
   changed or a cancellation behind, the task ends there.
+- A turn begins only so much work, so that a flood does not hold up the rest of the loop. Who adds
+  to a full queue has to `hold`; it is released when the queue is empty.
 - They go on when their client has gone: what an action began, it may end. A drain waits for them.
 """
 
@@ -30,6 +32,10 @@ from actionhero.protocols.replies import encode_error, encode_reply
 from actionhero.telemetry import log_context
 
 _log = logging.getLogger("actionhero.transports")
+FULL = 1000
+"""How much may wait in the queue before it is full."""
+_BATCH = 200
+"""How much of it is begun in one turn."""
 _NOTHING: dict[str, Any] = {}
 T = TypeVar("T")
 Rest: TypeAlias = Coroutine[Any, Any, None] | None
@@ -54,12 +60,13 @@ class Stats(Protocol):
 class Running:
     """The work of all connections of one transport."""
 
-    __slots__ = ("_is_scheduled", "_queue", "loop", "tasks")
+    __slots__ = ("_held", "_is_scheduled", "loop", "queue", "tasks")
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()  # asked once: it costs a system call
         self.tasks: set[asyncio.Task[None]] = set()  # those that wait; nothing else keeps them
-        self._queue: deque[tuple[Callable[[Any, bytes], Rest], Any, bytes]] = deque()
+        self.queue: deque[tuple[Callable[[Any, bytes], Rest], Any, bytes]] = deque()
+        self._held: list[Callable[[], None]] = []
         self._is_scheduled = False
 
     def add(self, begin: Callable[[T, bytes], Rest], what: T, text: bytes) -> None:
@@ -68,7 +75,11 @@ class Running:
         if not self._is_scheduled:
             self._is_scheduled = True
             self.loop.call_soon(self._turn)
-        self._queue.append((begin, what, text))
+        self.queue.append((begin, what, text))
+
+    def hold(self, release: Callable[[], None]) -> None:
+        """Have `release` called when the queue is empty."""
+        self._held.append(release)
 
     async def drain(self, seconds: float) -> None:
         """Wait for all of it; what still runs after `seconds` is cancelled."""
@@ -90,19 +101,22 @@ class Running:
             self.tasks.discard(task)
 
     def _turn(self) -> None:
-        if self._queue:
+        if self.queue:
             _Task(self._work(), loop=self.loop)
-            self.loop.call_soon(self._turn)  # for what is left when something has to wait
-        else:
-            self._is_scheduled = False
+            self.loop.call_soon(self._turn)  # for what is left
+            return
+        self._is_scheduled = False
+        held, self._held = self._held, []
+        for release in held:
+            release()
 
     async def _work(self) -> None:
         """Begin what there is until something has to wait; then finish that."""
-        queue = self._queue
+        queue = self.queue
         task = cast("asyncio.Task[None]", asyncio.current_task(self.loop))
         log_context.set(_NOTHING)
         clean = copy_context()
-        while queue:
+        for _ in range(min(len(queue), _BATCH)):
             begin, what, text = queue.popleft()
             rest = begin(what, text)
             if rest is not None:

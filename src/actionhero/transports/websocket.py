@@ -17,6 +17,7 @@ Rules
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from typing import cast
 
@@ -49,6 +50,9 @@ _FLOWING = 64 * 1024
 """Bytes that wait to be sent; with less, the client has read nearly all."""
 READ_BUFFER = 2048
 """Bytes of a connection's buffer at first; it grows with the messages."""
+RECEIVE_BUFFER = 64 * 1024
+"""Bytes that the kernel may hold for a connection. picows reads all there is, so that a flood would
+make its buffer as large as the kernel's."""
 _TEXT, _PING, _PONG, _CLOSE = WSMsgType.TEXT, WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
 
 _log = logging.getLogger("actionhero.websocket")
@@ -133,28 +137,30 @@ class Link(WSListener):
         "_endpoint",
         "_is_closing",
         "_is_heard",
+        "_is_held",
         "_is_paused",
         "_on_lost",
         "_outbox",
-        "_socket",
         "_transport",
+        "_wire",
         "session",
     )
 
     def __init__(
         self,
         endpoint: WebSocketEndpoint,
-        socket: asyncio.Transport,
+        wire: asyncio.Transport,
         connection: Connection,
         on_lost: Callable[[], None],
     ) -> None:
         self._endpoint = endpoint
         self._outbox = endpoint.outbox
-        self._socket = socket
+        self._wire = wire
         self._on_lost = on_lost
         self._assembler: Assembler | None = None
         self._is_closing = False
         self._is_heard = True
+        self._is_held = False
         self._is_paused = False
         self._transport: WSTransport
         self.session = Session(endpoint.desk, self, connection)
@@ -188,10 +194,20 @@ class Link(WSListener):
         self.close(code, reason)
         self._transport.disconnect()
 
+    def pause(self) -> None:
+        """Read no more for now."""
+        self._is_held = True
+        self._set_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        self._is_held = False
+        self._set_reading()
+
     def drop(self) -> None:
         """End the connection at once, whatever is unsent."""
         self._is_closing = True
-        self._socket.abort()
+        self._wire.abort()
 
     def look(self, now: float) -> None:
         """Ask for a sign of life; drop the connection if there was none since the last time."""
@@ -204,7 +220,7 @@ class Link(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
         most = self._endpoint.settings.outstanding_bytes
-        self._socket.set_write_buffer_limits(high=most, low=most // 2)
+        self._wire.set_write_buffer_limits(high=most, low=most // 2)
         self.session.greet()
         self._outbox.flush()  # before the pong of a ping that came along
 
@@ -243,21 +259,27 @@ class Link(WSListener):
     def pause_writing(self) -> None:
         """Called when the client leaves too much unread: read no more of it meanwhile."""
         self._is_paused = True
-        if not self._socket.is_closing():
-            self._socket.pause_reading()
+        if not self._wire.is_closing():
             self._endpoint.watch.expect(self, self._endpoint.settings.write_timeout)
+        self._set_reading()
 
     def resume_writing(self) -> None:
         """Called when it has caught up."""
         self._is_paused = False
-        if not self._socket.is_closing():
-            self._socket.resume_reading()
         if not self._is_closing:
             self._endpoint.watch.excuse(self)
+        self._set_reading()
+
+    def _set_reading(self) -> None:
+        wire = self._wire
+        if not wire.is_closing():
+            must_wait = not self._is_closing and (self._is_paused or self._is_held)
+            if must_wait == wire.is_reading():
+                (wire.pause_reading if must_wait else wire.resume_reading)()
 
     @property
     def _unread(self) -> int:
-        return self._socket.get_write_buffer_size()
+        return self._wire.get_write_buffer_size()
 
     def _take(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
@@ -331,6 +353,8 @@ def _hand_over(transport: asyncio.Transport, link: Link, most: int, received: by
         None, None, False, lambda _: link, _quiet, True, None, *no_ping, False, most, None,
         READ_BUFFER,
     )  # fmt: skip
+    sock: socket.socket = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     transport.pause_reading()  # uvloop chooses how to read when it starts
     transport.set_protocol(protocol)
     protocol.connection_made(Wire(transport, link.on_closing))

@@ -22,7 +22,7 @@ from actionhero.messages import Reply
 from actionhero.protocols.replies import encode_error, encode_fields, encode_id, find_id
 from actionhero.protocols.verbs import refuse_rooms, view_details
 from actionhero.protocols.websocket import NORMAL, Message, read_call, read_message
-from actionhero.transports.calls import Calls, Rest, Running, Stats
+from actionhero.transports.calls import FULL, Calls, Rest, Running, Stats
 from actionhero.transports.files import FoundFile, read_file
 
 FindFile: TypeAlias = Callable[[str], Awaitable[FoundFile]]
@@ -38,6 +38,14 @@ class Framer(Protocol):
 
     def close(self, code: int, reason: str) -> None:
         """End the connection, and say why."""
+        ...
+
+    def pause(self) -> None:
+        """Give no more texts, but those that have come already."""
+        ...
+
+    def resume(self) -> None:
+        """Give texts again."""
         ...
 
 
@@ -56,7 +64,7 @@ class Desk(Struct, frozen=True):
 class Session:
     """What one client says, and what it is told."""
 
-    __slots__ = ("_calls", "_desk", "_end", "_framer", "_running", "connection")
+    __slots__ = ("_calls", "_desk", "_end", "_framer", "_is_held", "_running", "connection")
 
     def __init__(self, desk: Desk, framer: Framer, connection: Connection) -> None:
         self.connection = connection
@@ -65,6 +73,7 @@ class Session:
         self._running = desk.running
         self._calls = Calls(desk.running, desk.dispatcher, desk.stats, connection, self._respond)
         self._end: tuple[int, str] | None = None
+        self._is_held = False
 
     def greet(self) -> None:
         """Say the first word."""
@@ -72,13 +81,22 @@ class Session:
 
     def receive(self, text: bytes) -> None:
         """Take one message, at the end of this turn of the loop."""
-        self._running.add(Session._take, self, text)
+        running = self._running
+        running.add(Session._take, self, text)
+        if len(running.queue) > FULL and not self._is_held:
+            self._is_held = True
+            self._framer.pause()
+            running.hold(self._release)
 
     def end(self, code: int, reason: str) -> None:
         """Take no more messages; close when all that runs has answered."""
         if self._end is None:
             self._end = (code, reason)
             self._close_if_done()
+
+    def _release(self) -> None:
+        self._is_held = False
+        self._framer.resume()
 
     def _take(self, text: bytes) -> Rest:
         if self._end is not None:

@@ -40,7 +40,7 @@ from actionhero.workers.slots import Slots
 _log = logging.getLogger("actionhero.tasks")
 _POLL = 2.0
 _AFTER_ERROR = 1.0
-_LIMIT = 500
+_LIMIT = 200
 """Tasks claimed in one tick, at most."""
 _AHEAD = 0.02
 _STALE = 0.1

@@ -81,3 +81,19 @@ async def test_closing_a_lost_connection_does_nothing(speaker: Speaker) -> None:
     assert speaker.closing == 0
     writer.close()
     listener.close()
+
+
+async def test_what_was_written_may_be_changed(speaker: Speaker) -> None:
+    listener = await listen(lambda: speaker)
+    reader, writer = await asyncio.open_connection(*listener.sockets[0].getsockname())
+    await eventually(lambda: hasattr(speaker, "wire"))
+    header = bytearray(b"head")
+    for _ in range(2):
+        speaker.wire.writelines([cast("bytes", memoryview(header)), b"x" * 10_000_000])
+        header[:] = b"gone"
+    for head in (b"head", b"gone"):
+        assert await asyncio.wait_for(reader.readexactly(4), PATIENCE) == head
+        await asyncio.wait_for(reader.readexactly(10_000_000), PATIENCE)
+    writer.close()
+    await eventually(lambda: speaker.lost)
+    listener.close()

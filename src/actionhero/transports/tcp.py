@@ -104,7 +104,7 @@ class TcpServer:
 def _why(exc: Exception, settings: TcpSettings) -> str:
     """Why the port cannot be had, and what to do."""
     where = f"port {settings.port} on {settings.host}"
-    number = exc.errno if isinstance(exc, OSError) else None
+    number = exc.errno if isinstance(exc, OSError) else 0  # from 3.13 on asyncio has none at times
     if number == errno.EADDRINUSE:
         return (
             f"{where} is in use by another program; stop that, or choose another port "
@@ -112,6 +112,6 @@ def _why(exc: Exception, settings: TcpSettings) -> str:
         )
     if number == errno.EACCES:
         return f"{where} may not be opened by this user; choose a port above 1023 (--tcp-port)"
-    if number == errno.EADDRNOTAVAIL or isinstance(exc, socket.gaierror):
+    if number in (errno.EADDRNOTAVAIL, None) or isinstance(exc, socket.gaierror):
         return f"{settings.host} is not an address of this machine; see ACTIONHERO_TCP__HOST"
     return f"TCP cannot listen on {where}: {exc}"

@@ -9,7 +9,7 @@ Rules
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 _MOST_TEXTS = 500
@@ -48,8 +48,10 @@ class Outbox:
 
 
 class Wire:
-    """An `asyncio.Transport`, but for `close`. `on_close` has to see to it that the client's time
-    is limited."""
+    """An `asyncio.Transport`, but for `close` and `writelines`.
+
+    `on_close` has to see to it that the client's time is limited.
+    """
 
     __slots__ = ("_on_close", "_transport")
 
@@ -59,6 +61,12 @@ class Wire:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
+
+    def writelines(self, parts: Iterable[bytes]) -> None:
+        """Write parts of which picows uses the memory of the first, the header, again; asyncio from
+        3.12 on would keep it, and not tell of a full buffer."""
+        for part in parts:
+            self._transport.write(bytes(part))
 
     def close(self) -> None:
         """Send what is unsent, then the end."""

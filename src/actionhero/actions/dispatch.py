@@ -66,7 +66,8 @@ _read_version = msgspec.json.Decoder(_Version).decode
 
 
 class _Ready:
-    """An action made ready to run: its inputs compiled, its layers wrapped."""
+    """An action made ready to run: its inputs compiled, its layers wrapped. `versions` are those
+    asked for that mean it, however many there are of the action."""
 
     __slots__ = (
         "action",
@@ -74,13 +75,13 @@ class _Ready:
         "fixed",
         "handle",
         "inputs",
-        "is_only",
         "is_plain",
         "limit",
         "rate",
         "stat",
         "timeout",
         "transports",
+        "versions",
     )
 
     def __init__(
@@ -104,7 +105,7 @@ class _Ready:
         self.handle: Handler = wrap(self._core, layers)
         self.rate = action.rate
         self.is_plain = not layers and action.rate is None
-        self.is_only = False
+        self.versions: tuple[str | None, ...] = (action.version,)
         self.timeout = timeout if action.timeout is None else action.timeout
         self.limit = deadlines.limit(self.timeout)
         self.transports: frozenset[Transport] = action.transports | {"python"}
@@ -157,7 +158,8 @@ class Dispatcher:
         }
         for versions in self._ready.values():
             for ready in versions.values():
-                ready.is_only = len(versions) == 1
+                if len(versions) == 1:
+                    ready.versions = (ready.action.version, None)
         self._limits = limits
         self._stats = stats
         self._pending = 0
@@ -191,14 +193,20 @@ class Dispatcher:
         Most actions end without waiting, and what never waits needs no coroutine around it and
         no time limit.
         """
-        try:
-            ready = self._admit(call, connection)
-        except ActionHeroError as exc:
-            self._stats.increment("actions:actionsNotProcessed")
-            return Reply(error=exc)
-        connection.pending_actions += 1
+        ready = self._newest.get(call.action)
+        if (
+            ready is None
+            or call.version not in ready.versions
+            or connection.transport not in ready.transports
+            or connection.pending_actions >= connection.max_pending
+            or self.is_draining
+        ):
+            try:
+                ready = self._admit(call, connection)
+            except ActionHeroError as exc:
+                self._stats.increment("actions:actionsNotProcessed")
+                return Reply(error=exc)
         connection.total_actions += 1
-        self._pending += 1
         log_context.set({"action": call.action, "request_id": call.request_id})
         try:
             if ready.is_plain:
@@ -207,12 +215,16 @@ class Dispatcher:
                 running = ready.run(call, connection, self._limits)
             waits_for = running.send(None)
         except StopIteration as done:
-            self._end(ready, connection)
-            return Reply(done.value)
+            reply = Reply(done.value)
         except BaseException as exc:
-            self._end(ready, connection)
-            return _failed(ready, call, exc)
-        return self._go_on(ready, call, connection, running, waits_for)
+            reply = _failed(ready, call, exc)
+        else:
+            self._pending += 1
+            connection.pending_actions += 1
+            return self._go_on(ready, call, connection, running, waits_for)
+        self._stats.increment("actions:processedActions")
+        self._stats.increment(ready.stat)
+        return reply
 
     async def _go_on(
         self,
@@ -234,12 +246,13 @@ class Dispatcher:
             self._end(ready, connection)
 
     def _admit(self, call: Call, connection: Connection) -> _Ready:
+        """What is to run, or the reason why nothing is."""
         ready = self._newest.get(call.action)
         if ready is None:
             raise UnknownActionError(f"{call.action!r} is not a known action")
         if self.is_draining:
             raise DrainingError("the server is shutting down")
-        if call.version != ready.action.version and not (call.version is None and ready.is_only):
+        if call.version not in ready.versions:
             ready = self._select(call, ready)
         if connection.transport not in ready.transports:
             raise UnknownActionError(

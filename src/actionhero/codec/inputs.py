@@ -75,7 +75,10 @@ class Inputs:
                     pass  # looked at again, for all that is wrong
             return self._read_mixed(words, {})
         if not words:
-            return self.decode(body)
+            try:
+                return self._decode(body)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                return self.decode(body)  # and say what is wrong
         given = decode_json(body)
         if not isinstance(given, dict):
             raise InvalidInputError((_not_an_object(given),))

@@ -97,6 +97,7 @@ class HttpServer:
             await self._abort(state)
         finally:
             self._count(state)
+            state.starter.close()
             if self._timer is not None:
                 self._timer.cancel()
             self._state = self._timer = self._listener = None

@@ -1,7 +1,7 @@
 """One HTTP connection: bytes in, requests answered one after the other, bytes out.
 
-- Pipelined requests wait in a queue and are run in order, one at a time, each in a task of its
-  own; past `web.pipelined` of them nothing more is read.
+- Pipelined requests wait in a queue and are run in order, one at a time; past `web.pipelined` of
+  them nothing more is read. `Starter` begins them, and gives a task to those that must wait.
 - A client that goes away, or ends its side, has its running action cancelled (as Go's net/http
   does): nobody is left to read the answer.
 - Nothing waits without a limit. A connection knows when it is due, and the server looks at all of
@@ -12,10 +12,8 @@
 
 import asyncio
 import logging
-import sys
 from collections import deque
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Awaitable
 from typing import cast
 
 from actionhero.connections import new_id
@@ -34,6 +32,7 @@ from actionhero.protocols.http1_replies import CONTINUE, Answer, problem
 from actionhero.transports.http_answers import AnyAnswer, Peer
 from actionhero.transports.http_files import FileAnswer
 from actionhero.transports.http_state import HttpState, Phase
+from actionhero.transports.starter import Rest
 
 _CLOSE = b"Connection: close\r\n"
 _KEEP = b"Connection: keep-alive\r\n"
@@ -43,13 +42,6 @@ _LINGER = 2.0
 _IDLE = Phase.IDLE
 _RUNNING = Phase.RUNNING
 _log = logging.getLogger("actionhero.http")
-
-_Task: Callable[..., asyncio.Task[None]]
-"""Makes a task, on newer Pythons run at once to where it must wait. To make up a name is slow."""
-if sys.version_info >= (3, 12):
-    _Task = partial(asyncio.Task, name="http", eager_start=True)
-else:
-    _Task = partial(asyncio.Task, name="http")
 
 
 class HttpConnection(asyncio.Protocol):
@@ -65,10 +57,10 @@ class HttpConnection(asyncio.Protocol):
         "_phase",
         "_queue",
         "_state",
-        "_task",
         "_transport",
         "_unsent",
         "due",
+        "task",
         "write_due",
     )
 
@@ -78,7 +70,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._peer: Peer = ("", 0)
         self._queue: deque[Request] = deque()
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
         self._phase = Phase.OPENED
         self._is_closed = False
         self._is_paused = False
@@ -106,13 +98,11 @@ class HttpConnection(asyncio.Protocol):
         if self._is_closed:
             return
         ready = self._parser.feed(data)
-        if len(ready) == 1 and self._task is None and ready[0].upgrade is None:
+        if len(ready) == 1 and self._phase is not _RUNNING and ready[0].upgrade is None:
             self._start(ready[0])
-            if self._parser.is_idle:
-                return
-        else:
-            self._queue.extend(ready)
-        if self._task is None:
+            return
+        self._queue.extend(ready)
+        if self._phase is not _RUNNING:
             self._advance()
         if self._queue:
             self._bound_queue()
@@ -121,7 +111,7 @@ class HttpConnection(asyncio.Protocol):
         """The client sends no more; the loop closes the connection after this."""
         if self._is_closed:
             return
-        if self._task is None and not self._parser.is_idle:
+        if self._phase is not _RUNNING and not self._parser.is_idle:
             self._refuse(HttpProtocolError("the request ended before it was complete"))
         self._end()
 
@@ -168,86 +158,109 @@ class HttpConnection(asyncio.Protocol):
     # Requests, one after the other.
 
     def _advance(self) -> None:
-        """Start what waits, one after the other; when nothing does, wait for what must come.
-
-        A loop and no recursion: a task that starts eagerly may be done when it is made.
-        """
-        while self._task is None and not self._is_closed:
-            if not self._queue:
-                self._await_more()
-                return
-            request = self._queue.popleft()
-            if request.upgrade is None:
-                self._start(request)
-            else:
-                self._hand_over(request, request.upgrade)
+        """Start the request that waits; when none does, wait for what must come."""
+        if not self._queue:
+            self._await_more()
+            return
+        request = self._queue.popleft()
+        if request.upgrade is None:
+            self._start(request)
+        else:
+            self._hand_over(request, request.upgrade)
 
     def _start(self, request: Request) -> None:
-        """Start the answer to a request. If no task is left then, it is answered already."""
         self._phase = _RUNNING
         self.due = _NEVER
-        task = _Task(self._run(request), loop=self._state.loop)
-        if not task.done():
-            self._task = task
+        self._state.starter.submit(self, request)
 
-    async def _run(self, request: Request) -> None:
-        """Answer one request. Cancelled when the client is gone."""
+    def begin(self, request: Request) -> Rest | None:
+        """Answer a request, or return what there is to wait for until it is answered."""
+        if self._is_closed:
+            return None
         state = self._state
         state.requests += 1
-        request_id = _id_of(request)
+        given = request.headers.get(b"x-request-id")
+        request_id = new_id() if given is None else read_request_id(given) or new_id()
+        try:
+            answer = state.answers.begin(request, self._peer, request_id)
+            if not isinstance(answer, Answer):
+                return self._go_on(request, request_id, answer)
+            keep = self._write(request, request_id, answer)
+        except Exception:
+            self._fail(request_id)
+            return None
+        if not self._is_writable:
+            return self._finish_later(keep)
+        self._finish(keep)
+        return None
+
+    async def _go_on(self, request: Request, request_id: str, coming: Awaitable[AnyAnswer]) -> None:
+        """Answer a request that must wait. Cancelled when the client is gone."""
+        try:
+            answer = await coming
+            if isinstance(answer, Answer):
+                keep = not self._is_closed and self._write(request, request_id, answer)
+            else:
+                keep = await self._send(request, request_id, answer)
+        except Exception:
+            self._fail(request_id)
+        else:
+            await self._finish_later(keep)
+
+    def _write(self, request: Request, request_id: str, answer: Answer) -> bool:
+        """Write an answer; whether the connection stays open after it."""
+        state = self._state
+        keep = request.keep_alive and not state.is_draining
+        line = (_KEEP if request.is_old else b"") if keep else _CLOSE
+        reply = state.heads.write(answer, request_id, line, request.method == "HEAD")
+        self._transport.write(reply)
+        if state.logs_requests:
+            _log_request(request, answer, request_id, self._peer)
+        return keep
+
+    async def _send(self, request: Request, request_id: str, answer: FileAnswer) -> bool:
+        """Send a file piece by piece, as fast as the client takes it."""
         keep = False
         try:
-            begun = state.answers.begin(request, self._peer, request_id)
-            answer = begun if isinstance(begun, Answer) else await begun
-            keep = request.keep_alive and not state.is_draining
-            line = (_KEEP if request.is_old else b"") if keep else _CLOSE
-            if isinstance(answer, Answer):
-                is_head = request.method == "HEAD"
-                self._transport.write(state.heads.write(answer, request_id, line, is_head))
-            else:
-                await self._send(answer, request_id, line)
-            if state.logs_requests:
-                _log_request(request, answer, request_id, self._peer)
-            if not self._is_writable:
-                await self._wait_writable()
-        except Exception:
-            _log.exception("an answer was not sent", extra={"request_id": request_id})
-            keep = False
-            self._transport.abort()
-        self._finish(keep)
-
-    def _finish(self, keep: bool) -> None:
-        """A request is answered."""
-        was_eager = self._task is None  # whoever started it goes on
-        self._task = None
-        if self._is_closed:
-            return
-        if not keep:
-            self._close()
-        elif not self._queue and self._parser.is_idle and not self._is_paused:
-            self._phase = _IDLE
-            self.due = self._state.idle_due
-        elif not was_eager:
-            self._advance()
-
-    async def _send(self, answer: FileAnswer, request_id: str, line: bytes) -> None:
-        """Send a file piece by piece, as fast as the client takes it."""
-        transport = self._transport
-        try:
-            transport.write(self._state.heads.write(answer.start, request_id, line))
+            if not self._is_closed:
+                keep = self._write(request, request_id, answer.start)
             while not self._is_closed:
                 await self._wait_writable()
                 piece = await answer.rest.read()
                 if not piece:
-                    return
-                transport.write(piece)
+                    break
+                self._transport.write(piece)
         finally:
             answer.rest.close()
+        return keep
 
     async def _wait_writable(self) -> None:
         while not self._is_writable:
             self._drained = self._state.loop.create_future()
             await self._drained
+
+    def _fail(self, request_id: str) -> None:
+        """An answer cannot be sent; only a cut can tell the client."""
+        _log.exception("an answer was not sent", extra={"request_id": request_id})
+        self._transport.abort()
+
+    async def _finish_later(self, keep: bool) -> None:
+        await self._wait_writable()
+        self.task = None
+        self._finish(keep)
+
+    def _finish(self, keep: bool) -> None:
+        """A request is answered."""
+        if self._is_closed:
+            return
+        if not keep:
+            self._close()
+        elif self._queue or self._is_paused or not self._parser.is_idle:
+            self._phase = _IDLE
+            self._advance()
+        else:
+            self._phase = _IDLE
+            self.due = self._state.idle_due
 
     def _await_more(self) -> None:
         """Nothing runs and nothing waits: set what must come next, and until when."""
@@ -301,7 +314,7 @@ class HttpConnection(asyncio.Protocol):
                 headers=Headers(request.headers),
                 head=head,
                 peer=self._peer,
-                request_id=_id_of(request),
+                request_id=new_id(),
                 on_lost=on_lost,
             )
             state.upgrades[path](asked)
@@ -347,9 +360,9 @@ class HttpConnection(asyncio.Protocol):
         """Take nothing more in; what still runs has nobody to answer to."""
         self._is_closed = True
         self._queue.clear()
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        if self.task is not None:
+            self.task.cancel()
+            self.task = None
 
     def _leave(self) -> None:
         """Hold nothing more; the connection is gone, or another's."""
@@ -359,18 +372,12 @@ class HttpConnection(asyncio.Protocol):
         self._parser.close()
 
 
-def _id_of(request: Request) -> str:
-    """The request's own id, or a new one."""
-    given = request.headers.get(b"x-request-id")
-    return new_id() if given is None else read_request_id(given) or new_id()
-
-
-def _log_request(request: Request, answer: AnyAnswer, request_id: str, peer: Peer) -> None:
+def _log_request(request: Request, answer: Answer, request_id: str, peer: Peer) -> None:
     """One line for a request; never with its query, which may hold secrets."""
     fields = {
         "method": request.method,
         "path": request.target.partition("?")[0],
-        "status": answer.status if isinstance(answer, Answer) else answer.start.status,
+        "status": answer.status,
         "request_id": request_id,
         "remote_ip": peer[0],
     }

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from actionhero.protocols.http1 import Limits, Upgrade
+from actionhero.protocols.http1 import Limits, Request, Upgrade
 from actionhero.protocols.http1_replies import Heads
 from actionhero.settings import WebSettings
 from actionhero.transports.http_answers import Answers
+from actionhero.transports.starter import Starter
 
 if TYPE_CHECKING:
     from actionhero.transports.http_connection import HttpConnection
@@ -52,6 +53,7 @@ class HttpState:
         self.upgrades = upgrades
         self.heads = heads
         self.loop = asyncio.get_running_loop()
+        self.starter: Starter[Request] = Starter(self.loop)
         self.connections: set[HttpConnection] = set()
         self._handed_over = 0
         self.requests = 0

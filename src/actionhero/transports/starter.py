@@ -1,0 +1,129 @@
+"""Starts requests in batches, most of them without a task of their own.
+
+To make, schedule and drop an asyncio task costs more than all else that a short action needs, and
+most actions end without ever waiting. So what arrives in one turn of the event loop is begun in
+the next, one after the other (which also keeps the processor's caches warm), inside a *spare*
+task: code that asks for the current task finds that one. Work that ends at once leaves the spare
+to the next; work that must wait gets it for good, and a new one is made. So whoever waits has an
+ordinary task of his own, and time limits, task groups and cancellation are what they always are.
+Context variables are each work's own from the beginning.
+
+`_enter_task` and `_leave_task` are asyncio's documented way to run code as a task
+(docs.python.org, "Extending asyncio").
+"""
+
+import asyncio
+import types
+from asyncio.tasks import _enter_task, _leave_task
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context, copy_context
+from typing import Any, Generic, Protocol, TypeVar
+
+T_contra = TypeVar("T_contra", contravariant=True)
+Rest = Coroutine[Any, Any, None]
+
+
+class Work(Protocol[T_contra]):
+    """What is started: it does what it can at once, and returns the rest if it must wait.
+
+    `begin` raises nothing but what ends the process. `task` is set to the task of the rest.
+    """
+
+    task: asyncio.Task[None] | None
+
+    def begin(self, argument: T_contra) -> Rest | None: ...
+
+
+class Starter(Generic[T_contra]):
+    """Starts work on one event loop."""
+
+    __slots__ = ("_is_closed", "_loop", "_spare", "_submitted")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._submitted: list[tuple[Work[T_contra], T_contra]] = []
+        self._spare: _Spare | None = None
+        self._is_closed = False
+
+    def submit(self, work: Work[T_contra], argument: T_contra) -> None:
+        """Begin `work` in the next turn of the loop."""
+        submitted = self._submitted
+        if not submitted:
+            self._loop.call_soon(self._begin_all)
+        submitted.append((work, argument))
+
+    def close(self) -> None:
+        """Begin nothing more. What has been given a task goes on."""
+        self._is_closed = True
+        if self._spare is not None:
+            self._spare.task.cancel()
+            self._spare = None
+
+    def _begin_all(self) -> None:
+        submitted = self._submitted
+        self._submitted = []
+        loop = self._loop
+        if self._is_closed:
+            return
+        for work, argument in submitted:
+            spare = self._spare
+            if spare is None or spare.go.done():  # done: somebody has cancelled it
+                spare = self._spare = _Spare(loop)
+            context = copy_context()
+            _enter_task(loop, spare.task)
+            try:
+                rest = context.run(work.begin, argument)
+            finally:
+                _leave_task(loop, spare.task)
+            if rest is not None:
+                self._spare = None
+                spare.take(rest, context)
+                work.task = spare.task
+
+
+class _Spare:
+    """A task that waits for something to do."""
+
+    __slots__ = ("_context", "_rest", "go", "task")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._rest: Rest | None = None
+        self._context: Context
+        self.go: asyncio.Future[None] = loop.create_future()
+        self.task = asyncio.Task(self._run(), loop=loop, name="request")
+
+    def take(self, rest: Rest, context: Context) -> None:
+        """Go on with this."""
+        self._rest = rest
+        self._context = context
+        if not self.go.done():
+            self.go.set_result(None)
+
+    async def _run(self) -> None:
+        try:
+            await self.go
+        except asyncio.CancelledError:
+            if self._rest is None:
+                raise
+            self.task.uncancel()  # it was meant for the work, so that gets it where it waits
+            self.task.cancel()
+        if self._rest is not None:
+            await _within(self._context, self._rest)
+
+
+@types.coroutine
+def _within(context: Context, rest: Rest) -> Generator[Any, Any, None]:
+    """Await a coroutine with each of its steps in a context."""
+    step: Callable[[Any], Any] = rest.send
+    value: Any = None
+    while True:
+        try:
+            waits_for = context.run(step, value)
+        except StopIteration:
+            return
+        try:
+            value = yield waits_for
+            step = rest.send
+        except BaseException as exc:
+            value = exc
+            step = rest.throw

@@ -4,7 +4,10 @@ import pytest
 
 from actionhero.store.client import StoreClient
 from actionhero.store.keys import Keys
+from tests.shared_store import own_store, server_url, store
 from tests.tasks.lab import Lab
+
+__all__ = ["own_store", "server_url", "store"]
 
 
 @pytest.fixture

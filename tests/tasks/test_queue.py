@@ -153,7 +153,8 @@ async def test_priorities_go_ahead(tasks: Tasks) -> None:
     assert page.tasks[0].id == urgent.id
 
 
-async def test_enqueueing_fails_when_the_store_is_away(tasks: Tasks, store: StoreClient) -> None:
+async def test_enqueueing_fails_when_the_store_is_away(own_store: StoreClient, keys: Keys) -> None:
+    store, tasks = own_store, Tasks(own_store, keys, {"send": SEND})
     await SEND("a").enqueue()
     facts = (await store.execute("INFO", "server")).decode()
     pid = int(facts.partition("process_id:")[2].split()[0])
@@ -164,6 +165,7 @@ async def test_enqueueing_fails_when_the_store_is_away(tasks: Tasks, store: Stor
     for one in waiting:
         with pytest.raises(StoreUnavailableError):
             await one
+    tasks.close()
 
 
 async def test_a_caller_that_leaves_does_not_disturb_the_others(tasks: Tasks) -> None:

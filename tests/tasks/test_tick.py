@@ -4,6 +4,7 @@ import pytest
 
 from actionhero.errors import StoreFullError
 from actionhero.store.client import StoreClient
+from actionhero.store.keys import Keys
 from tests.tasks.lab import Lab, Other, ids_of
 
 ERROR = '{"type":"ValueError","message":"no"}'
@@ -224,8 +225,9 @@ async def test_an_id_without_a_record_is_dropped_and_told(lab: Lab, store: Store
 
 
 async def test_a_full_store_takes_no_task_but_lets_those_it_has_end(
-    lab: Lab, store: StoreClient
+    own_store: StoreClient, keys: Keys
 ) -> None:
+    store, lab = own_store, await Lab.open(own_store, keys)
     server = await lab.server("a:1")
     await lab.put("1", "2", "3")
     await server.claim(1)
@@ -238,4 +240,3 @@ async def test_a_full_store_takes_no_task_but_lets_those_it_has_end(
     reply = await server.tick(1, others=[Other("f", "2", 2, 0, ERROR)])
     assert ids_of(reply) == ["3"]
     assert await lab.scripts.retry("2") == "retried"
-    await store.execute("CONFIG", "SET", "maxmemory", "0")

@@ -8,7 +8,10 @@ import uvloop
 
 from actionhero.store.client import StoreClient
 from actionhero.store.keys import Keys
+from tests.shared_store import own_store, server_url, store
 from tests.workers.house import House
+
+__all__ = ["own_store", "server_url", "store"]
 
 
 def pytest_asyncio_loop_factories(

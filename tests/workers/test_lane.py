@@ -180,7 +180,8 @@ async def test_goes_on_after_an_error_of_the_store(
     assert "goes on in a second" in caplog.text
 
 
-async def test_resumes_on_a_store_that_lost_everything(house: House) -> None:
+async def test_resumes_on_a_store_that_lost_everything(own_store: StoreClient, keys: Keys) -> None:
+    house = House(own_store, keys)
     runs = 0
 
     @house.task
@@ -190,10 +191,30 @@ async def test_resumes_on_a_store_that_lost_everything(house: House) -> None:
 
     worker = await house.start()
     await until(lambda: worker.is_idle)
-    os.kill(await pid_of(house.client), signal.SIGKILL)
-    await until(lambda: house.client.reconnects > 0)
+    os.kill(await pid_of(own_store), signal.SIGKILL)
+    await until(lambda: own_store.reconnects > 0)
     await one().enqueue()
     await until(lambda: runs == 1)
+    await house.aclose()
+
+
+async def test_leaves_quietly_when_the_store_is_gone_for_good(
+    own_store: StoreClient,
+    keys: Keys,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("actionhero.workers.worker._LAST_WORDS", 0.05)
+    house = House(own_store, keys)
+
+    @house.task
+    async def one() -> None: ...
+
+    worker = await house.start()
+    await own_store.aclose()
+    await worker.drain(0.01)
+    assert "could not be left" in caplog.text
+    house.tasks.close()
 
 
 async def pid_of(client: StoreClient) -> int:

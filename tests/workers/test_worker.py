@@ -350,59 +350,6 @@ async def test_many_queues_share_the_slots(house: House) -> None:
     assert (most, total) == (2, 160)
 
 
-async def test_draining_gives_back_what_has_not_started_and_waits_for_what_runs(
-    house: House,
-) -> None:
-    gate = asyncio.Event()
-    started = finished = 0
-
-    @house.task
-    async def one() -> None:
-        nonlocal started, finished
-        started += 1
-        await gate.wait()
-        finished += 1
-
-    worker = await house.start(concurrency=2)
-    await house.tasks.enqueue_many([one() for _ in range(5)])
-    await until(lambda: started == 2)
-    draining = asyncio.create_task(worker.drain(30))
-    async with asyncio.timeout(10):
-        while (await house.counts())["pending"] != 3:
-            await asyncio.sleep(0.003)
-    gate.set()
-    await draining
-    assert (started, finished) == (2, 2)
-    assert await house.counts() == {"pending": 3}
-    assert (await house.tasks.counts())["default"].servers == 0
-
-
-async def test_draining_interrupts_what_does_not_end(house: House) -> None:
-    started = asyncio.Event()
-
-    @house.task
-    async def stubborn() -> None:
-        started.set()
-        await asyncio.sleep(3600)
-
-    worker = await house.start()
-    put = await stubborn().enqueue()
-    await started.wait()
-    await worker.drain(0.01)
-    shown = await house.tasks.show(put.id)
-    assert (shown.state, shown.attempts, shown.lapses) == ("pending", 0, 0)
-
-
-async def test_draining_twice_is_nothing(house: House) -> None:
-    worker = await house.start()
-    await worker.drain(1)
-    await worker.drain(1)
-
-
-async def test_a_worker_that_never_started_drains(house: House) -> None:
-    await house.worker().drain(1)
-
-
 async def test_two_workers_of_one_server_do_not_meet(house: House) -> None:
     runs: list[int] = []
 

@@ -34,6 +34,12 @@ class Hand:
         self._finished = finished
         self._loop = asyncio.get_running_loop()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something runs, waits to run or waits to be settled. What a thread was left with
+        is held, but nothing will come of it here."""
+        return bool(self._running or self.backlog or self.settlements.is_any)
+
     def receive(self, reply: TickReply, token: str, slots: int) -> None:
         """Take what was claimed; start as many as slots were taken for it, give back the rest."""
         troubles = reply.troubles or [None] * len(reply.ids)

@@ -82,7 +82,7 @@ class _Turn(NamedTuple):
 
 
 class Lane:
-    """The loop of one queue. `run` is its life; it ends after `close`, when nothing is held."""
+    """The loop of one queue. `run` is its life: until `close`, and nothing runs or waits any more."""
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class Lane:
     # the loop
 
     def _is_over(self) -> bool:
-        return self._is_closing and not (self._hand.held or self._unanswered)
+        return self._is_closing and not (self._hand.is_busy or self._unanswered)
 
     async def _live(self) -> None:
         try:

@@ -82,7 +82,7 @@ class _Turn(NamedTuple):
 
 
 class Lane:
-    """The loop of one queue. `run` is its life: until `close`, and nothing runs or waits any more."""
+    """The loop of one queue. `run` is its life: until `close`, and nothing runs or waits."""
 
     def __init__(
         self,

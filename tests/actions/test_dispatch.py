@@ -277,6 +277,26 @@ async def test_what_never_waits_is_answered_at_once() -> None:
     assert (one.pending, connection.pending_actions) == (0, 0)
 
 
+async def test_actions_that_look_at_their_connection_are_known() -> None:
+    async def f(name: str) -> None:
+        return None
+
+    async def g(connection: Connection) -> None:
+        return None
+
+    async def layer(invocation: Invocation, proceed: Proceed) -> Any:
+        return await proceed()
+
+    one = dispatcher(
+        Action(f, name="plain"),
+        Action(g, name="injected"),
+        Action(f, name="layered", middleware=[layer]),
+        Action(f, name="limited", rate_limit="1/s"),
+    )
+    names = ("plain", "injected", "layered", "limited")
+    assert [one.sees_connection(name) for name in names] == [False, True, True, True]
+
+
 async def test_a_connection_has_a_limit_of_pending_actions() -> None:
     release = asyncio.Event()
 

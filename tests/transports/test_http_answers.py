@@ -10,6 +10,7 @@ from actionhero.connections import Connection
 from actionhero.protocols.http1 import Request
 from actionhero.transports.http_answers import RequestConnection
 from tests.transports.http_kit import GET, HELLO, Kit, request, serving
+from tests.transports.serving import eventually
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
@@ -222,6 +223,15 @@ async def test_actions_see_the_request(kit: Kit) -> None:
         "transport": "http",
         "has_id": True,
     }
+
+
+async def test_requests_do_not_count_against_each_other(kit: Kit) -> None:
+    wires = [await kit.connect() for _ in range(20)]
+    for wire in wires:
+        wire.send(request("GET", "/api/wait"))
+    await eventually(lambda: kit.gate.entered == 20)
+    kit.gate.opened.set()
+    assert [(await wire.read_reply()).status for wire in wires] == [200] * 20
 
 
 def test_a_connection_of_a_request_is_a_whole_one() -> None:

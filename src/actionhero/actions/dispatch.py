@@ -182,6 +182,13 @@ class Dispatcher:
         """The compiled inputs of an action, for documentation and for calls from Python."""
         return self._ready[action.name][action.version].inputs
 
+    def sees_connection(self, action: str) -> bool:
+        """Whether the connection of a call is looked at by the action, in any version, or by
+        what is around it. Where it is not, calls may share one."""
+        return any(
+            bool(ready.connections) or not ready.is_plain for ready in self._ready[action].values()
+        )
+
     async def dispatch(self, call: Call, connection: Connection) -> Reply:
         """Run one call for one connection."""
         begun = self.begin(call, connection)

@@ -6,6 +6,7 @@ problem details, and only those of our tree are shown to the client.
 """
 
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Mapping
 from time import time
 from typing import Any, TypeAlias
@@ -98,6 +99,9 @@ class Answers:
         self._probes = probes
         self._upgrades = upgrades
         self._fixed = {(m, "/api" + p): match for (m, p), match in routes.fixed.items()}
+        names = {match.action for match in routes.fixed.values()}
+        self._unseen = frozenset(name for name in names if not dispatcher.sees_connection(name))
+        self._nobody = Connection("http", max_pending=sys.maxsize)
 
     def begin(
         self, request: Request, peer: Peer, request_id: str
@@ -116,7 +120,8 @@ class Answers:
                 call = _read_call(request, match, words, request_id)
             else:
                 call = Call(match.action, words, None, match.version, request_id)
-            connection = RequestConnection(request, peer)
+            unseen = match.action in self._unseen  # then one connection serves for all of them
+            connection = self._nobody if unseen else RequestConnection(request, peer)
             reply = self._dispatcher.begin(call, connection)
             if isinstance(reply, Reply):
                 return _show(reply, connection, request_id)

@@ -13,6 +13,7 @@ from typing import Any
 
 from actionhero.messages import Transport
 
+_FRAMING = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"})
 _prefix = ""
 _next_number = itertools.count(1).__next__
 
@@ -103,6 +104,8 @@ class Connection:
         """Add a header to the HTTP reply. Raises `ValueError` for what would break the message."""
         if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
             raise ValueError(f"{name!r} is not a header name")
+        if name.lower() in _FRAMING:
+            raise ValueError(f"{name} frames the reply and is set by the server alone")
         if any(sign in value for sign in "\r\n\0") or not value.isprintable():
             raise ValueError(f"the value of {name} has a control character: {value!r}")
         if self.reply_headers is None:

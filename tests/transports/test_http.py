@@ -1,7 +1,6 @@
 """The server itself: how it listens, and how it ends."""
 
 import asyncio
-import errno
 import os
 import socket
 import subprocess
@@ -12,8 +11,6 @@ from typing import Any
 import pytest
 
 from actionhero.errors import ListenError
-from actionhero.settings import WebSettings
-from actionhero.transports.http import _why
 from tests.transports.http_kit import GET, HELLO, Kit, request, serving
 from tests.transports.serving import PATIENCE, eventually
 
@@ -48,20 +45,6 @@ async def test_a_host_that_is_not_here_is_named() -> None:
 
 async def test_a_host_that_is_unknown_is_named() -> None:
     assert "no.such.host.invalid is not an address" in await refused(host="no.such.host.invalid")
-
-
-@pytest.mark.parametrize(
-    ("failure", "said"),
-    [
-        (PermissionError(errno.EACCES, "no"), "port 80 on 127.0.0.1 may not be opened"),
-        (OSError(errno.EADDRNOTAVAIL, "no"), "not an address of this machine"),
-        (OSError("could not bind on any address out of []"), "not an address of this machine"),
-        (OSError("strange"), "cannot listen on port 80 on 127.0.0.1: strange"),
-        (OverflowError("too large"), "cannot listen on port 80 on 127.0.0.1: too large"),
-    ],
-)
-def test_other_failures_are_told(failure: Exception, said: str) -> None:
-    assert said in _why(failure, WebSettings(port=80))
 
 
 async def test_a_bound_socket_may_be_given(tmp_path: Path) -> None:

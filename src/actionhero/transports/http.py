@@ -5,7 +5,6 @@ which is a second unless a limit is short. That costs a connection nothing while
 """
 
 import asyncio
-import errno
 import socket
 import time
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from actionhero.transports.http_answers import Answers, Probe
 from actionhero.transports.http_connection import HttpConnection
 from actionhero.transports.http_files import StaticFiles
 from actionhero.transports.http_state import HttpState
+from actionhero.transports.listening import Place, why_not
 
 _BACKLOG = 2048
 
@@ -75,10 +75,16 @@ class HttpServer:
                 lambda: HttpConnection(state), backlog=_BACKLOG, **where
             )
         except (OSError, OverflowError) as exc:
-            raise ListenError(_why(exc, self._settings)) from exc
+            raise ListenError(why_not(exc, self._place())) from exc
         self._state = state
         self.port = _port_of(self._listener)
         self._turn(state)
+
+    def _place(self) -> Place:
+        settings = self._settings
+        return Place(
+            "HTTP", settings.host, settings.port, "--port", "ACTIONHERO_WEB__PORT", "--host"
+        )
 
     async def drain(self, timeout: float) -> None:
         """Accept no more; close what is idle, answer what runs, and after `timeout` seconds end
@@ -132,23 +138,3 @@ class HttpServer:
 def _port_of(listener: asyncio.Server) -> int:
     address = listener.sockets[0].getsockname()
     return address[1] if isinstance(address, tuple) else 0
-
-
-def _why(exc: Exception, settings: WebSettings) -> str:
-    """Why the port cannot be had, and what to do."""
-    where = f"port {settings.port} on {settings.host}"
-    number = exc.errno if isinstance(exc, OSError) else None
-    if number == errno.EADDRINUSE:
-        return (
-            f"{where} is in use by another program; stop that, or choose another port "
-            "with --port or ACTIONHERO_WEB__PORT"
-        )
-    if number == errno.EACCES:
-        return f"{where} may not be opened by this user; choose a port above 1023 (--port)"
-    if (
-        number == errno.EADDRNOTAVAIL
-        or isinstance(exc, socket.gaierror)
-        or "could not bind on any address" in str(exc)  # asyncio since 3.13
-    ):
-        return f"{settings.host} is not an address of this machine; see --host"
-    return f"HTTP cannot listen on {where}: {exc}"

@@ -5,7 +5,6 @@ stops, or it was silent for too long.
 """
 
 import asyncio
-import errno
 import socket
 from collections.abc import Callable
 
@@ -14,6 +13,7 @@ from actionhero.errors import ListenError
 from actionhero.protocols.verbs import Limits
 from actionhero.settings import TcpSettings
 from actionhero.transports.calls import Running, Stats
+from actionhero.transports.listening import Place, why_not
 from actionhero.transports.tcp_client import LINGER, Desk, FindFile, TcpClient
 from actionhero.transports.watch import Watch
 
@@ -66,9 +66,20 @@ class TcpServer:
         try:
             self._listener = await self._listen(sock, reuse_port)
         except (OSError, OverflowError) as exc:
-            raise ListenError(_why(exc, self._settings)) from exc
+            raise ListenError(why_not(exc, self._place())) from exc
         address = self._listener.sockets[0].getsockname()
         self.port = address[1] if isinstance(address, tuple) else 0
+
+    def _place(self) -> Place:
+        settings = self._settings
+        return Place(
+            "TCP",
+            settings.host,
+            settings.port,
+            "--tcp-port",
+            "ACTIONHERO_TCP__PORT",
+            "ACTIONHERO_TCP__HOST",
+        )
 
     async def drain(self, deadline: float) -> None:
         """Accept no more; say goodbye to each client when its running actions have answered.
@@ -99,19 +110,3 @@ class TcpServer:
             backlog=_BACKLOG,
             reuse_port=reuse_port or None,
         )
-
-
-def _why(exc: Exception, settings: TcpSettings) -> str:
-    """Why the port cannot be had, and what to do."""
-    where = f"port {settings.port} on {settings.host}"
-    number = exc.errno if isinstance(exc, OSError) else 0  # from 3.13 on asyncio has none at times
-    if number == errno.EADDRINUSE:
-        return (
-            f"{where} is in use by another program; stop that, or choose another port "
-            "with --tcp-port or ACTIONHERO_TCP__PORT"
-        )
-    if number == errno.EACCES:
-        return f"{where} may not be opened by this user; choose a port above 1023 (--tcp-port)"
-    if number in (errno.EADDRNOTAVAIL, None) or isinstance(exc, socket.gaierror):
-        return f"{settings.host} is not an address of this machine; see ACTIONHERO_TCP__HOST"
-    return f"TCP cannot listen on {where}: {exc}"

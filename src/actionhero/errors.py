@@ -38,8 +38,7 @@ but `internal_error`.
     │   ├── ListenError
     │   └── NotConnectedError
     └── TaskError
-        ├── UnknownTaskError        no such task, or no such task type
-        └── TaskFailedError         raised by `result()` of a task that failed
+        └── UnknownTaskError        no such task, or no such task type
 """
 
 from typing import Any, ClassVar, Literal
@@ -331,12 +330,6 @@ class UnknownTaskError(TaskError):
 
     code = "unknown_task"
     status = 404
-
-
-class TaskFailedError(TaskError):
-    """The task whose result was asked for has failed. The message is its last error."""
-
-    code = "task_failed"
 
 
 def public_error(error: BaseException) -> ActionHeroError:

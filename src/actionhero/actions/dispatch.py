@@ -163,20 +163,12 @@ class Dispatcher:
         self._limits = limits
         self._stats = stats
         self._pending = 0
-        self._idle: asyncio.Event | None = None
         self.is_draining = False
 
     @property
     def pending(self) -> int:
         """How many actions run right now."""
         return self._pending
-
-    async def wait_idle(self) -> None:
-        """Wait until no action runs."""
-        while self._pending:
-            if self._idle is None:
-                self._idle = asyncio.Event()
-            await self._idle.wait()
 
     def inputs_of(self, action: Action) -> Inputs:
         """The compiled inputs of an action, for documentation and for calls from Python."""
@@ -288,9 +280,6 @@ class Dispatcher:
     def _end(self, ready: _Ready, connection: Connection) -> None:
         connection.pending_actions -= 1
         self._pending -= 1
-        if self._idle is not None and not self._pending:
-            self._idle.set()
-            self._idle = None
         self._stats.increment("actions:processedActions")
         self._stats.increment(ready.stat)
 

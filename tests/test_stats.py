@@ -135,3 +135,13 @@ async def no_task_is_left() -> AsyncIterator[None]:
     before = asyncio.all_tasks()
     yield
     assert not {task for task in asyncio.all_tasks() - before if task.get_name() == "stats flush"}
+
+
+async def test_a_meter_counts_where_an_increment_does(stats: Stats, other: Stats) -> None:
+    meter = stats.meter("a")
+    meter.count += 2
+    stats.increment("a")
+    assert await stats.get("a", "local") == 3
+    await stats.flush()
+    stats.meter("a").count += 4
+    assert await stats.get("a", "local") == await stats.get("a") == await other.get("a") == 7

@@ -32,6 +32,10 @@ class Call(Struct, frozen=True):
     version: str | None = None
     request_id: str = ""
 
+    def log_fields(self) -> dict[str, str]:
+        """What a line that is logged while it runs says of it."""
+        return {"action": self.action, "request_id": self.request_id}
+
 
 class Reply(Struct, frozen=True):
     """What an action answered: a value, or an error that the client may see."""

@@ -31,6 +31,16 @@ _log = logging.getLogger("actionhero.stats")
 _flush = Script("stats_flush")
 
 
+class Meter:
+    """A count of one key that is kept as a plain number: `meter.count += 1`, for what happens with
+    every message."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class _Batch(NamedTuple):
     number: int
     counts: dict[str, int]
@@ -45,6 +55,7 @@ class Stats:
         self._keys = keys
         self._server = server
         self._counts: dict[str, int] = {}
+        self._meters: dict[str, Meter] = {}
         self._unflushed: dict[str, int] = {}
         self._local: dict[str, Number] = {}
         self._changed: set[str] = set()
@@ -58,6 +69,10 @@ class Stats:
         """Count `n` more of `key`, globally and locally."""
         counts = self._counts
         counts[key] = counts.get(key, 0) + n
+
+    def meter(self, key: str) -> Meter:
+        """The meter of `key`, whose count goes where `increment` counts."""
+        return self._meters.setdefault(key, Meter())
 
     def set(self, key: str, value: Number) -> None:
         """Set this server's own `key`, such as a gauge; the global table is not touched."""
@@ -125,7 +140,9 @@ class Stats:
 
     def _settle_local(self) -> None:
         """Move what was just counted into the local table and the next flush."""
-        counts, self._counts = self._counts, {}
+        counts, self._counts = self._gathered(), {}
+        for meter in self._meters.values():
+            meter.count = 0
         for key, n in counts.items():
             self._local[key] = self._local.get(key, 0) + n
             self._unflushed[key] = self._unflushed.get(key, 0) + n
@@ -133,9 +150,17 @@ class Stats:
 
     def _local_table(self) -> dict[str, Number]:
         table = dict(self._local)
-        for key, n in self._counts.items():
+        for key, n in self._gathered().items():
             table[key] = table.get(key, 0) + n
         return table
+
+    def _gathered(self) -> dict[str, int]:
+        """What was counted since the last time it was settled."""
+        counts = self._counts.copy()
+        for key, meter in self._meters.items():
+            if meter.count:
+                counts[key] = counts.get(key, 0) + meter.count
+        return counts
 
     async def _send_unsent(self) -> None:
         if self._unsent is not None:

@@ -9,7 +9,7 @@ import logging
 import sys
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
@@ -18,8 +18,23 @@ from actionhero.settings import LogSettings
 MASK = "[filtered]"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-log_context: ContextVar[Mapping[str, Any]] = ContextVar("actionhero_log_context")
+
+class Loggable(Protocol):
+    """What tells its fields when a line is logged; most of what runs logs none."""
+
+    def log_fields(self) -> Mapping[str, Any]: ...
+
+
+LogContext: TypeAlias = Mapping[str, Any] | Loggable
+
+log_context: ContextVar[LogContext] = ContextVar("actionhero_log_context")
 """Fields added to every log line of the running task, such as its request or task id."""
+
+
+def current_fields() -> Mapping[str, Any]:
+    """The fields of what runs."""
+    context = log_context.get({})
+    return context if isinstance(context, Mapping) else context.log_fields()
 
 
 def configure_logging(settings: LogSettings, filtered: Iterable[str] = ()) -> None:
@@ -97,7 +112,7 @@ class TextFormatter(logging.Formatter):
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
     own = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-    return {**log_context.get({}), **own}
+    return {**current_fields(), **own}
 
 
 def _moment(record: logging.LogRecord) -> datetime.datetime:

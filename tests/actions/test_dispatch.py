@@ -1,6 +1,5 @@
 import asyncio
 import logging
-from collections import Counter as Tally
 from typing import Any
 
 import pytest
@@ -18,14 +17,7 @@ from actionhero.errors import (
 from actionhero.limits import Limits, Rate
 from actionhero.messages import Call, Reply, Transport
 from actionhero.telemetry import JsonFormatter, Mask
-
-
-class Counts:
-    def __init__(self) -> None:
-        self.tally: Tally[str] = Tally()
-
-    def increment(self, key: str, n: int = 1) -> None:
-        self.tally[key] += n
+from tests.counting import Counts
 
 
 class Database:

@@ -18,7 +18,8 @@ from actionhero.protocols.http1 import Upgrade
 from actionhero.settings import WebSettings
 from actionhero.transports.http import HttpServer
 from actionhero.transports.http_answers import Probe
-from tests.transports.serving import PATIENCE, Counts, Gate, NoLimits, Provider
+from tests.counting import Counts
+from tests.transports.serving import PATIENCE, Gate, NoLimits, Provider
 
 GET = b"GET /api/hello?name=Ada HTTP/1.1\r\nHost: a\r\n\r\n"
 HELLO = {"greeting": "Hello, Ada."}

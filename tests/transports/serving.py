@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import Counter as Tally
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
@@ -14,25 +13,12 @@ from actionhero.connections import Connection
 from actionhero.deadlines import Deadlines
 from actionhero.errors import ActionError
 from actionhero.limits import Limits
-from actionhero.telemetry import log_context
+from actionhero.telemetry import current_fields
 from actionhero.transports.files import FoundFile, find_file
+from tests.counting import Counts
 
 PATIENCE = 10.0
 """Seconds that anything may take before a test fails."""
-
-
-class Counts:
-    """Statistics that can be looked at."""
-
-    def __init__(self) -> None:
-        self.tally: Tally[str] = Tally()
-        self.gauges: dict[str, int | float] = {}
-
-    def increment(self, key: str, n: int = 1) -> None:
-        self.tally[key] += n
-
-    def set(self, key: str, value: int | float) -> None:
-        self.gauges[key] = value
 
 
 class Gate:
@@ -157,7 +143,7 @@ async def sleep() -> str:
 
 
 async def logged() -> object:
-    return log_context.get({}).get("action")
+    return current_fields().get("action")
 
 
 async def second(value: int = 2) -> dict[str, int]:

@@ -11,8 +11,9 @@ from actionhero.errors import NotFoundError
 from actionhero.protocols.http1 import Request
 from actionhero.transports.files import OpenFile, find_file
 from actionhero.transports.http_files import PIECE, FileAnswer, FileBody, StaticFiles
+from tests.counting import Counts
 from tests.transports.http_kit import Kit, request, serving
-from tests.transports.serving import PATIENCE, Counts, eventually
+from tests.transports.serving import PATIENCE, eventually
 
 WHEN = 784111777
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"

@@ -13,6 +13,7 @@ from actionhero.errors import MalformedError
 from actionhero.limits import Limits
 from actionhero.messages import Words
 from actionhero.transports.terminal import parse_words, run_action
+from tests.counting import Counts
 
 
 class NoLimits(Limits):
@@ -21,10 +22,7 @@ class NoLimits(Limits):
 
 
 class Nothing:
-    """Counts nothing and provides nothing."""
-
-    def increment(self, key: str, n: int = 1) -> None:
-        pass
+    """Provides nothing."""
 
     def provides(self, kind: Any) -> bool:
         return False
@@ -40,7 +38,7 @@ def dispatcher(*actions: Action) -> Dispatcher:
         middleware=(),
         deadlines=Deadlines(asyncio.get_running_loop()),
         limits=NoLimits(),
-        stats=Nothing(),
+        stats=Counts(),
     )
 
 

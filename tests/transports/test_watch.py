@@ -4,7 +4,8 @@ import itertools
 import pytest
 
 from actionhero.transports.watch import Watch
-from tests.transports.serving import PATIENCE, Counts, eventually
+from tests.counting import Counts
+from tests.transports.serving import PATIENCE, eventually
 
 
 class Member:

@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
-from msgspec.structs import asdict
+from msgspec.structs import asdict, astuple
 
 from actionhero.actions.action import Action, ActionVersions, Handler, Invocation, Middleware
 from actionhero.actions.middleware import wrap
@@ -33,6 +33,7 @@ from actionhero.errors import (
 )
 from actionhero.limits import Limits
 from actionhero.messages import Call, Reply, Transport
+from actionhero.stats import Meter
 from actionhero.telemetry import log_context
 
 _log = logging.getLogger("actionhero.actions")
@@ -44,6 +45,8 @@ class Counter(Protocol):
     """Where the funnel counts what it does."""
 
     def increment(self, key: str, n: int = 1) -> None: ...
+
+    def meter(self, key: str) -> Meter: ...
 
 
 class Provider(Protocol):
@@ -76,9 +79,10 @@ class _Ready:
         "handle",
         "inputs",
         "is_plain",
+        "is_positional",
         "limit",
+        "meter",
         "rate",
-        "stat",
         "timeout",
         "transports",
         "versions",
@@ -91,6 +95,7 @@ class _Ready:
         middleware: Sequence[Middleware],
         deadlines: Deadlines,
         timeout: float | None,
+        stats: Counter,
     ) -> None:
         self.action = action
         self.inputs: Inputs = compile_inputs(
@@ -102,6 +107,7 @@ class _Ready:
             name: provider.provide(kind) for name, kind in injected if kind is not Connection
         }
         layers = (*middleware, *action.middleware)
+        self.is_positional = not injected and self.inputs.is_positional
         self.handle: Handler = wrap(self._core, layers)
         self.rate = action.rate
         self.is_plain = not layers and action.rate is None
@@ -109,7 +115,7 @@ class _Ready:
         self.timeout = timeout if action.timeout is None else action.timeout
         self.limit = deadlines.limit(self.timeout)
         self.transports: frozenset[Transport] = action.transports | {"python"}
-        self.stat = f"actions:processedActions:{action.name}"
+        self.meter = stats.meter(f"actions:processedActions:{action.name}")
 
     async def run(self, call: Call, connection: Connection, limits: Limits) -> Any:
         """The action's value, inside its layers."""
@@ -119,13 +125,18 @@ class _Ready:
 
     def invoke(self, call: Call, connection: Connection) -> Coroutine[Any, Any, Any]:
         """Read the inputs and start the function; raises what is wrong with the inputs."""
-        arguments = asdict(self.inputs.read(call.words, call.body))
+        running: Coroutine[Any, Any, Any]
+        values = self.inputs.read(call.words, call.body)
+        if self.is_positional:
+            running = self.action.function(*astuple(values))
+            return running
+        arguments = asdict(values)
         if self.fixed:
             arguments.update(self.fixed)
         if self.connections:
             for name in self.connections:
                 arguments[name] = connection
-        running: Coroutine[Any, Any, Any] = self.action.function(**arguments)
+        running = self.action.function(**arguments)
         return running
 
     async def _core(self, invocation: Invocation) -> Any:
@@ -148,7 +159,7 @@ class Dispatcher:
     ) -> None:
         self._ready = {
             name: {
-                version: _Ready(action, provider, middleware, deadlines, default_timeout)
+                version: _Ready(action, provider, middleware, deadlines, default_timeout, stats)
                 for version, action in versions.by_version.items()
             }
             for name, versions in actions.items()
@@ -162,6 +173,7 @@ class Dispatcher:
                     ready.versions = (ready.action.version, None)
         self._limits = limits
         self._stats = stats
+        self._processed = stats.meter("actions:processedActions")
         self._pending = 0
         self.is_draining = False
 
@@ -206,7 +218,7 @@ class Dispatcher:
                 self._stats.increment("actions:actionsNotProcessed")
                 return Reply(error=exc)
         connection.total_actions += 1
-        log_context.set({"action": call.action, "request_id": call.request_id})
+        log_context.set(call)
         try:
             if ready.is_plain:
                 running = ready.invoke(call, connection)
@@ -221,8 +233,8 @@ class Dispatcher:
             self._pending += 1
             connection.pending_actions += 1
             return self._go_on(ready, call, connection, running, waits_for)
-        self._stats.increment("actions:processedActions")
-        self._stats.increment(ready.stat)
+        self._processed.count += 1
+        ready.meter.count += 1
         return reply
 
     async def _go_on(
@@ -280,8 +292,8 @@ class Dispatcher:
     def _end(self, ready: _Ready, connection: Connection) -> None:
         connection.pending_actions -= 1
         self._pending -= 1
-        self._stats.increment("actions:processedActions")
-        self._stats.increment(ready.stat)
+        self._processed.count += 1
+        ready.meter.count += 1
 
     def _timed_out(self, ready: _Ready, call: Call, exc: Exception) -> Reply:
         _log.warning("action timed out", extra={"timeout": ready.timeout})

@@ -40,6 +40,7 @@ class Inputs:
         "_signature",
         "fields",
         "injected",
+        "is_positional",
         "struct",
     )
 
@@ -57,6 +58,8 @@ class Inputs:
             for parameter in signature.parameters.values()
             if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
         )
+        self.is_positional = self._positional == struct.__struct_fields__
+        """Whether the function takes the values in the order of the struct's fields."""
         self._required = frozenset(name for name, field in self.fields.items() if field.required)
         self._plain = all(_is_plain(field.kind) for field in self.fields.values())
         self._nested = not all(_is_scalar(field.kind) for field in self.fields.values())

@@ -29,6 +29,7 @@ from actionhero.connections import Connection
 from actionhero.errors import InternalError, TooManyRequestsError
 from actionhero.messages import Call, Reply
 from actionhero.protocols.replies import encode_error, encode_reply
+from actionhero.stats import Meter
 from actionhero.telemetry import log_context
 
 _log = logging.getLogger("actionhero.transports")
@@ -53,6 +54,8 @@ class Stats(Protocol):
     """Where a transport counts, and sets its gauges."""
 
     def increment(self, key: str, n: int = 1) -> None: ...
+
+    def meter(self, key: str) -> Meter: ...
 
     def set(self, key: str, value: int | float) -> None: ...
 
@@ -151,13 +154,19 @@ class Calls:
     def run(self, call: Call, trailer: bytes) -> None:
         """Have a call run. Its reply is encoded with `trailer`. Raises `TooManyRequestsError`."""
         self._admit()
-        self._running.add(self._begin, call, trailer)
+        self._running.add(self._begin_admitted, call, trailer)
 
     def begin(self, call: Call, trailer: bytes) -> Rest:
         """Run a call now, up to where it first waits; the rest must be awaited in the same task.
         Raises as `run`."""
-        self._admit()
-        return self._begin(call, trailer)
+        if self.pending >= self._most:
+            self._admit()
+        reply = self._dispatcher.begin(call, self._connection)
+        if isinstance(reply, Reply):
+            self._respond(_encode(reply, trailer))
+            return None
+        self.pending += 1
+        return self._finish(reply, trailer)
 
     def start(
         self, trailer: bytes, work: Callable[..., Coroutine[Any, Any, Reply | None]], *args: Any
@@ -175,17 +184,9 @@ class Calls:
             raise TooManyRequestsError("you have too many pending requests", retry_after=1.0)
         self.pending += 1
 
-    def _begin(self, call: Call, trailer: bytes) -> Rest:
-        try:
-            reply = self._dispatcher.begin(call, self._connection)
-        except BaseException:
-            self.pending -= 1
-            raise
-        if not isinstance(reply, Reply):
-            return self._finish(reply, trailer)
+    def _begin_admitted(self, call: Call, trailer: bytes) -> Rest:
         self.pending -= 1
-        self._respond(_encode(reply, trailer))
-        return None
+        return self.begin(call, trailer)
 
     async def _finish(self, work: Coroutine[Any, Any, Reply | None], trailer: bytes) -> None:
         try:

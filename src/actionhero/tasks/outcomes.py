@@ -13,7 +13,9 @@ _TRACEBACK = 8_000
 
 
 class Done(Struct, frozen=True):
-    """It returned."""
+    """It returned. `result` is JSON, where its type keeps results."""
+
+    result: bytes = b""
 
 
 class Retrying(Struct, frozen=True):
@@ -29,6 +31,18 @@ class Failed(Struct, frozen=True):
     error: bytes
 
 
+class Discarded(Struct, frozen=True):
+    """It raised `Discard`: it ends as cancelled, without a dead letter."""
+
+    reason: bytes
+
+
+class Cancelled(Struct, frozen=True):
+    """Somebody cancelled it while it ran."""
+
+    reason: bytes
+
+
 class Parked(Struct, frozen=True):
     """It could not even be tried: a dead letter that counts no attempt."""
 
@@ -39,7 +53,7 @@ class GivenBack(Struct, frozen=True):
     """It did not run, or was interrupted by our own leaving; it is for somebody else."""
 
 
-Outcome: TypeAlias = Done | Retrying | Failed | Parked | GivenBack
+Outcome: TypeAlias = Done | Retrying | Failed | Discarded | Cancelled | Parked | GivenBack
 
 DONE: Final = Done()
 GIVEN_BACK: Final = GivenBack()

@@ -8,6 +8,8 @@ from actionhero.store.link import Arg
 from actionhero.tasks.outcomes import (
     DONE,
     GIVEN_BACK,
+    Cancelled,
+    Discarded,
     Done,
     Failed,
     GivenBack,
@@ -32,7 +34,15 @@ class Claim(Struct, eq=False, gc=False):
 
 
 Settled = tuple[Claim, Outcome]
-_WHAT: Final = {Done: "d", Retrying: "r", Failed: "f", Parked: "x", GivenBack: "b"}
+_WHAT: Final = {
+    Done: "d",
+    Retrying: "r",
+    Failed: "f",
+    Discarded: "c",
+    Cancelled: "c",
+    Parked: "x",
+    GivenBack: "b",
+}
 
 
 class Settlements:
@@ -88,8 +98,6 @@ def _details(outcome: Outcome) -> tuple[int, bytes]:
     match outcome:
         case Retrying(delay, error):
             return round(delay * 1000), error
-        case Failed(error):
-            return 0, error
-        case Parked(reason):
-            return 0, reason
+        case Failed(text) | Discarded(text) | Cancelled(text) | Parked(text) | Done(text):
+            return 0, text
     return 0, b""

@@ -20,19 +20,14 @@ from msgspec import Struct
 from actionhero.clock import format_duration
 from actionhero.deadlines import Deadlines, LimitExpiredError
 from actionhero.errors import ActionHeroError, DefinitionError, UnknownTaskError
-from actionhero.tasks.outcomes import (
-    DONE,
-    Failed,
-    Outcome,
-    Parked,
-    Retrying,
-    describe_error,
-)
+from actionhero.tasks.outcomes import DONE, Outcome, Parked, describe_error
 from actionhero.tasks.record import read_body, read_troubles
+from actionhero.tasks.retry import judge
 from actionhero.tasks.task import Task, TaskDefinition
 from actionhero.tasks.views import parent_of
 from actionhero.telemetry import log_context
 from actionhero.workers.claims import Claim
+from actionhero.workers.reports import tell_raised
 
 _log = logging.getLogger("actionhero.tasks")
 _MOST_THREADS = 64
@@ -155,22 +150,11 @@ def _parked(claim: Claim, error: Exception) -> Parked:
 
 
 def _raised(ready: Ready, claim: Claim, error: BaseException) -> Outcome:
-    """Whether a task that raised is tried again."""
-    definition = ready.definition
+    """What becomes of a task that raised."""
     attempts = read_troubles(claim.troubles).attempts + 1
-    delay = definition.retry.delay(attempts)
-    if delay is None:
-        _log.error(
-            "task failed: %s", error, exc_info=error, extra={"attempts": attempts, **_named(claim)}
-        )
-        return Failed(describe_error(error))
-    _log.warning(
-        "task raised, and runs again in %.3g s: %s",
-        delay,
-        error,
-        extra={"attempts": attempts, **_named(claim)},
-    )
-    return Retrying(delay, describe_error(error))
+    outcome = judge(ready.definition.retry, error, attempts)
+    tell_raised(outcome, error, {"attempts": attempts, **_named(claim)})
+    return outcome
 
 
 def _too_long(ready: Ready) -> TimeoutError:

@@ -1,10 +1,20 @@
 """What a tick tells beside its work, logged, and what it settled, counted."""
 
 import logging
+from collections.abc import Mapping
 from typing import Final
 
 from actionhero.store.task_scripts import TickReply
-from actionhero.tasks.outcomes import Done, Failed, GivenBack, Parked, Retrying
+from actionhero.tasks.outcomes import (
+    Cancelled,
+    Discarded,
+    Done,
+    Failed,
+    GivenBack,
+    Outcome,
+    Parked,
+    Retrying,
+)
 from actionhero.tasks.queue import Counter
 from actionhero.workers.claims import Settlements
 
@@ -34,6 +44,12 @@ def count(settlements: Settlements, stats: Counter) -> int:
             case Failed():
                 runs += 1
                 stats.increment("tasks:tasksFailed")
+            case Discarded():
+                runs += 1
+                stats.increment("tasks:tasksDiscarded")
+            case Cancelled():
+                runs += 1
+                stats.increment("tasks:tasksCancelled")
             case Parked():
                 stats.increment("tasks:tasksFailed")
             case GivenBack():
@@ -41,6 +57,17 @@ def count(settlements: Settlements, stats: Counter) -> int:
     if runs:
         stats.increment("tasks:tasksRun", runs)
     return runs
+
+
+def tell_raised(outcome: Outcome, error: BaseException, named: Mapping[str, object]) -> None:
+    """Log what becomes of a task that raised."""
+    match outcome:
+        case Failed():
+            _log.error("task failed: %s", error, exc_info=error, extra=named)
+        case Retrying(delay):
+            _log.warning("task raised, and runs again in %.3g s: %s", delay, error, extra=named)
+        case Discarded():
+            _log.info("task discarded: %s", error, extra=named)
 
 
 def report(queue: str, reply: TickReply, stats: Counter) -> None:

@@ -3,7 +3,7 @@
 --       number of groups, each: token, count, ids… (done, and nothing else to do about them),
 --       number of outcomes, each: what, id, token, number, text
 --         d done · r retry after number ms, error · f failed, error · x parked, reason
---         b give back: it is to start elsewhere
+--         b give back: it is to start elsewhere · c ends as cancelled
 -- Returns: ok | lost | expired, ms until something is due, how many it holds, ids, records,
 --          troubles, refused ids, notes
 -- A tick is carried out once: called again with its number, it changes nothing and returns what the

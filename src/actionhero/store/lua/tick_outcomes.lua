@@ -19,6 +19,9 @@ return function(server, held, what, id, token, amount, text)
     m.count_trouble(id, 1, 0, text)
   elseif what == 'b' then
     m.put_back(id, record, server)
+  elseif what == 'c' then
+    m.forget(id)
+    m.conclude(id, record, m.GONE)
   else
     m.count_trouble(id, what == 'f' and 1 or 0, 0, text)
     m.bury(id, record)

@@ -40,6 +40,7 @@ class Kit:
             Running(),
             served.dispatcher,
             served.stats,
+            served.stats.meter("requests"),
             "Welcome",
             served.find_file,
             served.documentation,

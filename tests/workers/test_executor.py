@@ -12,7 +12,7 @@ from actionhero.deadlines import Deadlines
 from actionhero.errors import DefinitionError
 from actionhero.tasks.outcomes import DONE, Failed, Outcome, Parked, Retrying
 from actionhero.tasks.task import Task, TaskDefinition
-from actionhero.telemetry import log_context
+from actionhero.telemetry import current_fields
 from actionhero.workers.claims import Claim
 from actionhero.workers.executor import Executor
 
@@ -83,7 +83,7 @@ async def test_a_thread_has_the_context_too() -> None:
     seen: list[Any] = []
 
     def one() -> None:
-        seen.append((threading.current_thread().name[:4], log_context.get()["task_id"]))
+        seen.append((threading.current_thread().name[:4], current_fields()["task_id"]))
 
     claimed = claim()
     assert await execute(one, claimed) is DONE

@@ -71,4 +71,7 @@ def encode_reply(reply: Reply, trailer: bytes) -> bytes:
     """An action's reply. Raises whatever the encoder does for a value that is not JSON's."""
     if reply.error is not None:
         return encode_error(reply.error, trailer)
-    return splice(encode_json(reply.value), trailer)
+    body = encode_json(reply.value)
+    if body[:2] == b'{"':
+        return body[:-1] + trailer
+    return splice(body, trailer)

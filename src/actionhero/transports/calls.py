@@ -72,13 +72,15 @@ class Running:
         self._held: list[Callable[[], None]] = []
         self._is_scheduled = False
 
-    def add(self, begin: Callable[[T, bytes], Rest], what: T, text: bytes) -> None:
+    def add(self, begin: Callable[[T, bytes], Rest], what: T, text: bytes) -> bool:
         """Have `begin(what, text)` called at the end of this turn of the loop; what it returns is
-        awaited in the same task."""
+        awaited in the same task. Whether the queue is full now."""
         if not self._is_scheduled:
             self._is_scheduled = True
             self.loop.call_soon(self._turn)
-        self.queue.append((begin, what, text))
+        queue = self.queue
+        queue.append((begin, what, text))
+        return len(queue) > FULL
 
     def hold(self, release: Callable[[], None]) -> None:
         """Have `release` called when the queue is empty."""

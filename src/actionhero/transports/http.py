@@ -2,6 +2,9 @@
 
 A connection says when it is due (`http_connection`); the timer looks at all of them once a turn,
 which is a second unless a limit is short. That costs a connection nothing while it is served.
+
+The connections are aiofastnet's, which picows was written for: a WebSocket message is read for
+1.2 µs less than through the loop's own, and HTTP costs the same.
 """
 
 import asyncio
@@ -9,6 +12,8 @@ import socket
 import time
 from collections.abc import Mapping
 from typing import Any
+
+import aiofastnet
 
 from actionhero.actions.dispatch import Counter, Dispatcher
 from actionhero.actions.routes import Routes
@@ -71,8 +76,8 @@ class HttpServer:
             where = {"host": self._settings.host, "port": self._settings.port}
             where["reuse_port"] = reuse_port or None
         try:
-            self._listener = await state.loop.create_server(
-                lambda: HttpConnection(state), backlog=_BACKLOG, **where
+            self._listener = await aiofastnet.create_server(
+                state.loop, lambda: HttpConnection(state), backlog=_BACKLOG, **where
             )
         except (OSError, OverflowError) as exc:
             raise ListenError(why_not(exc, self._place())) from exc

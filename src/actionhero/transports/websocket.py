@@ -79,6 +79,7 @@ class WebSocketEndpoint:
             self._running,
             dispatcher,
             stats,
+            stats.meter("webSockets:numberOfRequests"),
             welcome,
             find_file,
             documentation,
@@ -355,7 +356,6 @@ def _hand_over(transport: asyncio.Transport, link: Link, most: int, received: by
     )  # fmt: skip
     sock: socket.socket = transport.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-    transport.pause_reading()  # uvloop chooses how to read when it starts
     transport.set_protocol(protocol)
     protocol.connection_made(Wire(transport, link.on_closing))
     while received:
@@ -364,5 +364,3 @@ def _hand_over(transport: asyncio.Transport, link: Link, most: int, received: by
         space[:size] = received[:size]
         protocol.buffer_updated(size)
         received = received[size:]
-    if not transport.is_closing():
-        transport.resume_reading()

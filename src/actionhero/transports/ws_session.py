@@ -22,7 +22,8 @@ from actionhero.messages import Reply
 from actionhero.protocols.replies import encode_error, encode_fields, encode_id, find_id
 from actionhero.protocols.verbs import refuse_rooms, view_details
 from actionhero.protocols.websocket import NORMAL, Message, read_call, read_message
-from actionhero.transports.calls import FULL, Calls, Rest, Running, Stats
+from actionhero.stats import Meter
+from actionhero.transports.calls import Calls, Rest, Running, Stats
 from actionhero.transports.files import FoundFile, read_file
 
 FindFile: TypeAlias = Callable[[str], Awaitable[FoundFile]]
@@ -55,6 +56,7 @@ class Desk(Struct, frozen=True):
     running: Running
     dispatcher: Dispatcher
     stats: Stats
+    requests: Meter
     welcome: str
     find_file: FindFile
     documentation: Callable[[], object]
@@ -64,13 +66,23 @@ class Desk(Struct, frozen=True):
 class Session:
     """What one client says, and what it is told."""
 
-    __slots__ = ("_calls", "_desk", "_end", "_framer", "_is_held", "_running", "connection")
+    __slots__ = (
+        "_calls",
+        "_desk",
+        "_end",
+        "_framer",
+        "_is_held",
+        "_requests",
+        "_running",
+        "connection",
+    )
 
     def __init__(self, desk: Desk, framer: Framer, connection: Connection) -> None:
         self.connection = connection
         self._desk = desk
         self._framer = framer
         self._running = desk.running
+        self._requests = desk.requests
         self._calls = Calls(desk.running, desk.dispatcher, desk.stats, connection, self._respond)
         self._end: tuple[int, str] | None = None
         self._is_held = False
@@ -81,12 +93,11 @@ class Session:
 
     def receive(self, text: bytes) -> None:
         """Take one message, at the end of this turn of the loop."""
-        running = self._running
-        running.add(Session._take, self, text)
-        if len(running.queue) > FULL and not self._is_held:
+        is_full = self._running.add(Session._take, self, text)
+        if is_full and not self._is_held:
             self._is_held = True
             self._framer.pause()
-            running.hold(self._release)
+            self._running.hold(self._release)
 
     def end(self, code: int, reason: str) -> None:
         """Take no more messages; close when all that runs has answered."""
@@ -101,7 +112,7 @@ class Session:
     def _take(self, text: bytes) -> Rest:
         if self._end is not None:
             return None
-        self._desk.stats.increment("webSockets:numberOfRequests")
+        self._requests.count += 1
         try:
             message = read_message(text)
         except MalformedError as exc:
@@ -124,7 +135,8 @@ class Session:
 
     def _respond(self, text: bytes) -> None:
         self._framer.send(text)
-        self._close_if_done()
+        if self._end is not None:
+            self._close_if_done()
 
     def _close_if_done(self) -> None:
         if self._end is not None and not self._calls.pending:

@@ -78,8 +78,6 @@ class Wire:
             transport.close()
             return
         try:
-            if transport.is_reading():
-                transport.pause_reading()  # uvloop chooses how to read when it starts
             transport.set_protocol(_Discard(transport.get_protocol()))
             transport.write_eof()
             transport.resume_reading()

@@ -4,13 +4,16 @@ A record is a header of fixed width, which the scripts read, and a JSON object, 
 
     1 n o - 1763999999123 {"name":"send_welcome","params":{"email":"a@b.c"}}
     │ │ │ │ └ enqueued at (ms), written by the store
-    │ │ │ └ a flag for what a script must know of (none yet)
+    │ │ │ └ what a script must know of: - for nothing, else 64 and: 1 it is unique,
+    │ │ │   2 its type is limited, 4 its result is kept
     │ │ └ kind: o once · a once on all, c its copies · p periodic · b periodic on all, d its copies
     │ └ band: h n l
     └ version
 
-(without the spaces). A later version may add members to the object; what we do not know is left
-alone. A record that cannot be read is never dropped: it is parked among the failed ones.
+(without the spaces). Between name and params there may be, in this order, `unique` (its key),
+`keep` (ms that its result is kept) and `trace`. A later version may add members; what we do not
+know is left alone. A record that cannot be read is never dropped: it is parked among the failed
+ones.
 """
 
 from typing import Final, Literal
@@ -28,6 +31,12 @@ HEADER: Final = 17
 """Bytes before the JSON object, in the store."""
 BANDS: Final = {"high": "h", "normal": "n", "low": "l"}
 ONCE: Final = ord("o")
+FLAG: Final = 3
+"""Where the flag is."""
+NO_FLAG: Final = ord("-")
+UNIQUE: Final = 1
+LIMITED: Final = 2
+KEPT: Final = 4
 COPIES: Final = frozenset(b"cd")
 _KINDS: Final = {
     (False, "any"): "o",
@@ -54,10 +63,22 @@ class UnreadableRecordError(TaskError):
     code = "unreadable_record"
 
 
-def record_head(name: str, priority: Priority, scope: Scope, *, is_periodic: bool) -> bytes:
-    """All of a type's records up to their parameters."""
-    header = f"1{BANDS[priority]}{_KINDS[is_periodic, scope]}-"
-    return f'{header}{{"name":"{name}","params":'.encode()
+def record_head(
+    name: str, priority: Priority, scope: Scope, *, is_periodic: bool, flags: int = 0, keep: int = 0
+) -> bytes:
+    """All of a type's records up to their parameters. `keep` is in ms."""
+    if keep:
+        flags |= KEPT
+    flag = chr(64 + flags) if flags else "-"
+    header = f"1{BANDS[priority]}{_KINDS[is_periodic, scope]}{flag}"
+    kept = f'"keep":{keep},' if keep else ""
+    return f'{header}{{"name":"{name}",{kept}"params":'.encode()
+
+
+def is_kept(record: bytes) -> bool:
+    """Whether the result of this task is to be kept."""
+    flag = record[FLAG]
+    return flag != NO_FLAG and bool(flag & KEPT)
 
 
 def new_record(head: bytes, params: bytes) -> bytes:

@@ -46,6 +46,17 @@ class RetryPolicy(Struct, frozen=True):
     retry_for: Errors = ()
     fail_for: Errors = ()
 
+    def problem(self) -> str | None:
+        """What cannot be meant, if anything."""
+        if self.retries < 0:
+            return f"retries must be 0 or more, not {self.retries}"
+        for option, errors in (("retry_for", self.retry_for), ("fail_for", self.fail_for)):
+            if not isinstance(errors, tuple) or not all(_is_exception(one) for one in errors):
+                return f"{option} must be a tuple of exception types, not {errors!r}"
+        if self.retry_for and not self.retries:
+            return "retry_for means nothing without retries"
+        return None
+
     def delay(self, attempts: int) -> float:
         """Seconds until the next attempt, after `attempts` that raised.
 
@@ -71,3 +82,7 @@ def judge(policy: RetryPolicy, error: BaseException, attempts: int) -> Outcome:
     if policy.is_retried(error, attempts):
         return Retrying(policy.delay(attempts), described)
     return Failed(described)
+
+
+def _is_exception(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseException)

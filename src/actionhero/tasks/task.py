@@ -20,7 +20,7 @@ from actionhero.errors import DefinitionError, NotConnectedError
 from actionhero.store.keys import check_queue_name
 from actionhero.tasks.ids import check_id, new_id
 from actionhero.tasks.record import BANDS, NO_TROUBLES, Priority, Scope, Troubles, record_head
-from actionhero.tasks.retry import RetryPolicy
+from actionhero.tasks.retry import Errors, RetryPolicy
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
 DEFAULT_QUEUE = "default"
@@ -29,7 +29,8 @@ DEFAULT_QUEUE = "default"
 class TaskOptions(TypedDict, total=False):
     """`name` (default: the function's) · `queue` · `retries` after the first attempt, after
     `backoff` (doubling, at most `max_backoff`) · `every`: periodic, counted from completion ·
-    `scope` "all": once on every live server · `timeout` of one attempt · `priority`."""
+    `scope` "all": once on every live server · `timeout` of one attempt · `priority` ·
+    `retry_for` these errors only, `fail_for` these at once · `keep_result` so long."""
 
     name: str
     queue: str
@@ -40,6 +41,9 @@ class TaskOptions(TypedDict, total=False):
     scope: Scope
     timeout: Duration
     priority: Priority
+    retry_for: Errors
+    fail_for: Errors
+    keep_result: Duration
 
 
 class TaskService(Protocol):
@@ -70,6 +74,9 @@ class TaskDefinition:
         scope: Scope = "any",
         timeout: Duration | None = None,
         priority: Priority = "normal",
+        retry_for: Errors = (),
+        fail_for: Errors = (),
+        keep_result: Duration | None = None,
     ) -> None:
         self.function = function
         self.place = place_of(function)
@@ -77,16 +84,29 @@ class TaskDefinition:
         self.description = inspect.getdoc(function) or ""
         self.queue = check_queue_name(queue)
         self.retry = RetryPolicy(
-            retries, self._seconds("backoff", backoff), self._seconds("max_backoff", max_backoff)
+            retries,
+            self._seconds("backoff", backoff),
+            self._seconds("max_backoff", max_backoff),
+            retry_for,
+            fail_for,
         )
         self.every = None if every is None else self._seconds("every", every)
         self.scope: Scope = scope
         self.timeout = None if timeout is None else self._seconds("timeout", timeout)
         self.priority: Priority = priority
+        self.keep_result = (
+            None if keep_result is None else self._seconds("keep_result", keep_result)
+        )
         self.is_async = inspect.iscoroutinefunction(function)
         self.service: TaskService | None = None
         self._check()
-        self.head = record_head(self.name, priority, scope, is_periodic=every is not None)
+        self.head = record_head(
+            self.name,
+            priority,
+            scope,
+            is_periodic=every is not None,
+            keep=round(1000 * (self.keep_result or 0)),
+        )
         self._inputs: Inputs | None = None
         self._check_inputs()
 
@@ -147,11 +167,15 @@ class TaskDefinition:
             raise DefinitionError(
                 f"{self.place}: priority must be one of {', '.join(BANDS)}, not {self.priority!r}"
             )
-        if self.retries < 0:
-            raise DefinitionError(f"{self.place}: retries must be 0 or more, not {self.retries}")
-        for option, seconds in (("every", self.every), ("timeout", self.timeout)):
+        for option, seconds in (
+            ("every", self.every),
+            ("timeout", self.timeout),
+            ("keep_result", self.keep_result),
+        ):
             if seconds is not None and seconds < 0.001:
                 raise DefinitionError(f"{self.place}: {option} must be at least 1ms")
+        if problem := self.retry.problem():
+            raise DefinitionError(f"{self.place}: {problem}")
         if inspect.isasyncgenfunction(self.function) or inspect.isgeneratorfunction(self.function):
             raise DefinitionError(f"{self.place}: a task cannot be a generator")
 

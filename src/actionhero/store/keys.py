@@ -44,14 +44,18 @@ class QueueKeys:
     | `periodic` | hash | periodic type → interval and record to fire |
     | `occurrence` | hash | periodic type → id of the occurrence that is under way or failed last |
     | `broadcast` | hash | id of a fan-out → expected, done, failed, absent |
+    | `progress` | hash | id → what a running task said of its progress |
     | `wake` | list | at most one element: somebody should look |
     | `local:` | list a server | ids that only this server may take |
     | `processing:` | hash a server | id → claim token; its field "" is the last tick |
     | `wakes:` | list a server | as `wake`, for this server alone |
     | `types:` | set a server | the periodic types it defines |
+    | `orders:` | hash a server | id → claim token of a task that it shall cancel |
+    | `result:` | string an id | what came of a task, for as long as its type keeps that |
+    | `ended` | channel | the ids of the tasks whose result is kept |
     """
 
-    __slots__ = ("for_scripts", "name", "wake", "wakes")
+    __slots__ = ("ended", "for_scripts", "name", "progress", "wake", "wakes")
 
     def __init__(self, prefix: str, name: str) -> None:
         self.name = name
@@ -59,6 +63,8 @@ class QueueKeys:
         self.for_scripts: Sequence[str] = tuple(tag + key for key in QUEUE_KEYS)
         self.wake = f"{tag}wake"
         self.wakes = f"{tag}wakes:"
+        self.progress = f"{tag}progress"
+        self.ended = f"{tag}ended"
 
     def __repr__(self) -> str:
         return f"<QueueKeys {self.name}>"
@@ -83,6 +89,10 @@ QUEUE_KEYS = (
     "processing:",
     "wakes:",
     "types:",
+    "orders:",
+    "result:",
+    "progress",
+    "ended",
 )
 
 

@@ -1,5 +1,5 @@
--- Cancels a task that has not started. ARGV: id.
--- Returns cancelled, or why not: the state it is in, or unknown.
+-- Cancels a task: at once if it has not started; if it runs, its server is told to. ARGV: id.
+-- Returns cancelled, cancelling, or why not: the state it is in, or unknown.
 local m = moves()
 local id = ARGV[1]
 local record = call('HGET', DATA, id)
@@ -11,9 +11,13 @@ if state == 'delayed' or state == 'retrying' then
   call('ZREM', DELAYED, id)
 elseif state == 'pending' or state == 'local' then
   call('LREM', place, 1, id)
+elseif state == 'processing' then
+  call('HDEL', ORDERS .. place, id)  -- needs no memory, as a script's first write must
+  call('HSET', ORDERS .. place, id, call('HGET', PROCESSING .. place, id))
+  wake(WAKES .. place)
+  return 'cancelling'
 else
   return state
 end
-m.forget(id)
-m.conclude(id, record, m.GONE)
+m.cancel(id, record)
 return 'cancelled'

@@ -4,7 +4,7 @@ local m = moves()
 local server = ARGV[1]
 local held = call('HLEN', PROCESSING .. server)
 if held <= 1 then
-  call('DEL', PROCESSING .. server, TYPES .. server, WAKES .. server)
+  call('DEL', PROCESSING .. server, TYPES .. server, WAKES .. server, ORDERS .. server)
   call('ZREM', SERVERS, server)
   m.leave_local(server)
 end

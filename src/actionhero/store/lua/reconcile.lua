@@ -25,7 +25,7 @@ for _, id in ipairs(unknown) do
   call('HDEL', held, id)
   local record = call('HGET', DATA, id)
   if record then
-    m.put_back(id, record, server)
+    m.hand_back(id, record, server)
   end
 end
 if #unknown > 0 then

@@ -15,6 +15,7 @@ if server and not m.heir_of(server) then
 end
 call('ZREM', FAILED, id)
 call('HDEL', ATTEMPTS, id)
+call('DEL', RESULT .. id)
 if server then
   m.book(string.match(id, '^(.*)@'), m.FAILURES, -1)
   m.push_local('RPUSH', server, id)

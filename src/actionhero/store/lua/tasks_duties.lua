@@ -59,7 +59,10 @@ local function reap(dead, max_lapses)
     if id ~= '' then
       call('HDEL', held, id)
       local record = call('HGET', DATA, id)
-      if record then
+      if record and m.take_from(dead, id) then
+        m.cancel(id, record)
+        notes[#notes + 1] = 'cancelled ' .. id
+      elseif record then
         records[id], ids[#ids + 1] = record, id
       end
     end
@@ -78,7 +81,7 @@ local function reap(dead, max_lapses)
     end
   end
   if call('HLEN', held) <= 1 then
-    call('DEL', held, TYPES .. dead, WAKES .. dead)
+    call('DEL', held, TYPES .. dead, WAKES .. dead, ORDERS .. dead)
     call('ZREM', SERVERS, dead)
     m.leave_local(dead)
     notes[#notes + 1] = 'reaped ' .. dead
@@ -90,9 +93,8 @@ local function give_up(absent)
   local ids = call('LPOP', LOCAL .. absent, BOUND) or {}
   for _, id in ipairs(ids) do
     local record = call('HGET', DATA, id)
-    m.forget(id)
     if record then
-      m.conclude(id, record, m.GONE)
+      m.cancel(id, record, '{"type":"Absent","message":"its server is gone"}')
     end
   end
   if #ids < BOUND then
@@ -142,6 +144,22 @@ local function fire_due(server)
   end
 end
 
+-- Tells a server which of its tasks it shall cancel, until it has.
+local function tell_orders(server)
+  if call('EXISTS', ORDERS .. server) == 0 then
+    return
+  end
+  local orders = call('HGETALL', ORDERS .. server)
+  for i = 1, #orders, 2 do
+    local id, token = orders[i], orders[i + 1]
+    if call('HGET', PROCESSING .. server, id) == token then
+      notes[#notes + 1] = 'cancel ' .. id .. ' ' .. token
+    else
+      call('HDEL', ORDERS .. server, id)
+    end
+  end
+end
+
 local function do_duties(server, max_lapses)
   local dead = call('ZRANGEBYSCORE', SERVERS, '-inf', now, 'LIMIT', 0, 1)[1]
   if dead then
@@ -153,6 +171,7 @@ local function do_duties(server, max_lapses)
   end
   promote()
   fire_due(server)
+  tell_orders(server)
 end
 
 -- Milliseconds until something comes due by itself, -1 if nothing will.

@@ -15,6 +15,27 @@ local function list_of(record)
   return BANDS[string.sub(record, 2, 2)]
 end
 
+-- Whether what comes of this task is to be kept.
+local function is_kept(record)
+  local flag = string.byte(record, 4)
+  return flag >= 64 and math.floor(flag / 4) % 2 == 1
+end
+
+-- Keeps what came of a task, if its record asks for that, and tells who waits. `more` is JSON: a
+-- member "result" or "error", or nothing.
+local function keep(id, record, state, more)
+  if not is_kept(record) then
+    return
+  end
+  local name, milliseconds = string.match(record, '"name":"([^"]*)".-"keep":(%d+)')
+  local text = string.format('{"state":"%s","name":"%s","finished_at":%.0f', state, name, now)
+  if more and more ~= '' then
+    text = text .. ',' .. more
+  end
+  call('SET', RESULT .. id, text .. '}', 'PX', milliseconds)
+  call('PUBLISH', ENDED, id)
+end
+
 -- Adds to what went wrong with a task; returns its lapses.
 local function count_trouble(id, attempts, lapses, problem)
   local text = call('HGET', ATTEMPTS, id)
@@ -112,6 +133,10 @@ local function book(parent, column, by)
   call('HDEL', BROADCAST, parent)
   call('HDEL', DATA, parent)
   notes[#notes + 1] = 'fanout ' .. parent .. ' ' .. text
+  if record then
+    keep(parent, record, 'completed', string.format(
+      '"result":{"expected":%d,"done":%d,"failed":%d,"absent":%d}', unpack(counts)))
+  end
   if record and kind_of(record) == 'b' then
     plan_next(parent)
   end
@@ -131,6 +156,29 @@ local function forget(id)
   call('HDEL', ATTEMPTS, id)
 end
 
+-- Ends a task as cancelled.
+local function cancel(id, record, error)
+  forget(id)
+  keep(id, record, 'cancelled', error and error ~= '' and '"error":' .. error)
+  conclude(id, record, GONE)
+end
+
+-- Takes what a server held out of its hands. Returns whether it was to be cancelled.
+local function take_from(server, id)
+  call('HDEL', PROGRESS, id)
+  return call('HDEL', ORDERS .. server, id) == 1
+end
+
+-- Back to the queue, or to its end, if somebody cancelled it.
+local function hand_back(id, record, server)
+  if take_from(server, id) then
+    cancel(id, record)
+    notes[#notes + 1] = 'cancelled ' .. id
+  else
+    put_back(id, record, server)
+  end
+end
+
 -- Into the dead letters. Of a periodic type only the newest one is kept (on each server's name):
 -- one that fails every second must not fill the store.
 local function bury(id, record)
@@ -145,6 +193,10 @@ local function bury(id, record)
     end
     call('HSET', OCCURRENCE, grave, id)
   end
+  if is_kept(record) then
+    local error = string.match(call('HGET', ATTEMPTS, id) or '', '^%d+ %d+ (.+)$')
+    keep(id, record, 'failed', error and '"error":' .. error)
+  end
   conclude(id, record, FAILURES)
 end
 
@@ -152,5 +204,5 @@ return {
   DONE = DONE, FAILURES = FAILURES, GONE = GONE,
   kind_of = kind_of, is_copy = is_copy, list_of = list_of, is_live = is_live, heir_of = heir_of,
   count_trouble = count_trouble, push_local = push_local, leave_local = leave_local,
-  put_back = put_back, book = book, conclude = conclude, forget = forget, bury = bury,
+  put_back = put_back, keep = keep, cancel = cancel, take_from = take_from, hand_back = hand_back, book = book, conclude = conclude, forget = forget, bury = bury,
 }

@@ -2,7 +2,7 @@
 -- ARGV: server, number of this tick, want, whether to do the duties (1), max lapses,
 --       number of groups, each: token, count, ids… (done, and nothing else to do about them),
 --       number of outcomes, each: what, id, token, number, text
---         d done · r retry after number ms, error · f failed, error · x parked, reason
+--         d done, a member "result" or "error" to be kept · r retry after number ms, error · f failed, error · x parked, reason
 --         b give back: it is to start elsewhere · c ends as cancelled
 -- Returns: ok | lost | expired, ms until something is due, how many it holds, ids, records,
 --          troubles, refused ids, notes

@@ -8,11 +8,15 @@ return function(server, held, what, id, token, amount, text)
   end
   call('HDEL', held, id)
   local record = call('HGET', DATA, id)
+  if m.take_from(server, id) and (what == 'r' or what == 'b') then
+    what = 'c'
+  end
   if not record then
     return
   end
   if what == 'd' then
     m.forget(id)
+    m.keep(id, record, 'completed', text)
     m.conclude(id, record, m.DONE)
   elseif what == 'r' then
     call('ZADD', DELAYED, now + amount, id)
@@ -20,8 +24,7 @@ return function(server, held, what, id, token, amount, text)
   elseif what == 'b' then
     m.put_back(id, record, server)
   elseif what == 'c' then
-    m.forget(id)
-    m.conclude(id, record, m.GONE)
+    m.cancel(id, record, text)
   else
     m.count_trouble(id, what == 'f' and 1 or 0, 0, text)
     m.bury(id, record)

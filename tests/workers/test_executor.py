@@ -73,7 +73,7 @@ async def test_the_log_is_told_which_task_it_is() -> None:
     seen: list[Any] = []
 
     async def one() -> None:
-        seen.append(log_context.get())
+        seen.append(current_fields())
 
     await execute(one)
     assert seen == [{"task": "one", "task_id": "t1"}]

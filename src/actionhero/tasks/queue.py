@@ -1,4 +1,4 @@
-"""The task queues: the way in, and the view inside.
+"""The task queues: the way in. (The view inside is in `inspection` and `dead_letters`.)
 
 Enqueueing works from any process that has the app and reaches the store; no server need run. All
 that is asked here goes through the scripts; nothing is read and written back.
@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from actionhero.clock import Duration, milliseconds, parse_duration
-from actionhero.errors import DefinitionError, NotFoundError, UnknownTaskError
-from actionhero.store.task_scripts import Arrivals, Counts, Later, QueueScripts
+from actionhero.errors import DefinitionError
+from actionhero.store.task_scripts import Arrivals, Later
+from actionhero.tasks.dead_letters import DeadLetters
 from actionhero.tasks.outbox import BYTES, LIMIT, Outbox
 from actionhero.tasks.record import BANDS, new_record
 from actionhero.tasks.task import Task, TaskDefinition
-from actionhero.tasks.views import STATES, Page, TaskView, view
 
 if TYPE_CHECKING:
     from actionhero.store.client import StoreClient
@@ -39,7 +39,7 @@ class Provider(Protocol):
     def provide(self, kind: Any) -> Any: ...
 
 
-class Tasks:
+class Tasks(DeadLetters):
     """The queues of one app. Every method raises `StoreError` when the store is away."""
 
     def __init__(
@@ -51,12 +51,9 @@ class Tasks:
         stats: Counter | None = None,
         provider: Provider | None = None,
     ) -> None:
-        self._client = client
-        self._keys = keys
-        self.definitions = definitions
+        super().__init__(client, keys, definitions)
         self._stats = stats
         self._provider = provider
-        self._scripts: dict[str, QueueScripts] = {}
         self._outboxes: dict[str, Outbox] = {}
         self._known: dict[str, float] = {}
         for definition in definitions.values():
@@ -126,85 +123,6 @@ class Tasks:
         existing = await self.scripts(queue).enqueue(arrivals)
         return arrivals.count - len(existing)
 
-    # the view inside
-
-    async def queues(self) -> list[str]:
-        """The names of all queues that ever had a task or a worker, and those defined here."""
-        known = {
-            name.decode() for name in await self._client.execute("SMEMBERS", self._keys.queues)
-        }
-        return sorted(known | {one.queue for one in self.definitions.values()})
-
-    async def counts(self) -> dict[str, Counts]:
-        """How many tasks each queue has, by state."""
-        names = await self.queues()
-        return dict(
-            zip(
-                names,
-                await asyncio.gather(*(self.scripts(name).counts() for name in names)),
-                strict=True,
-            )
-        )
-
-    async def details(self) -> dict[str, dict[str, int]]:
-        """`counts` as plain values, for `status` and the CLI."""
-        return {name: counts._asdict() for name, counts in (await self.counts()).items()}
-
-    async def show(self, id: str) -> TaskView:
-        """One task, whatever its queue. Raises `UnknownTaskError`: there is none (any more)."""
-        found = await self._find(id)
-        if found is None:
-            raise UnknownTaskError(_no_such(id))
-        return found
-
-    async def list(
-        self, queue: str, state: str, cursor: str | None = None, count: int = 100
-    ) -> Page:
-        """Up to `count` tasks of one queue in one state (`STATES`), from a cursor on.
-
-        Of tasks that move between two pages, some may be missed or shown twice. Raises
-        `NotFoundError` for a state that there is not.
-        """
-        if state not in STATES:
-            raise NotFoundError(f"there is no state {state!r}; there are {', '.join(STATES)}")
-        following, shown = await self.scripts(queue).page(state, int(cursor or 0), count)
-        return Page([view(queue, one) for one in shown], str(following) if following else None)
-
-    async def failed(
-        self, queue: str | None = None, cursor: str | None = None, count: int = 100
-    ) -> Page:
-        """Dead letters, the newest first; without `queue`, those of one queue after another."""
-        if queue is not None:
-            return await self.list(queue, "failed", cursor, count)
-        names = await self.queues()
-        at, _, offset = (cursor or "").partition(":")
-        names = [name for name in names if name >= at]
-        for place, name in enumerate(names):
-            page = await self.list(name, "failed", offset if name == at else None, count)
-            if page.next is not None:
-                return Page(page.tasks, f"{name}:{page.next}")
-            if page.tasks:
-                return Page(page.tasks, f"{names[place + 1]}:" if place + 1 < len(names) else None)
-        return Page([])
-
-    async def retry(self, id: str) -> None:
-        """Give a dead letter another chance, with all its attempts.
-
-        Raises `UnknownTaskError` if there is none of this id, or it did not fail, or it is a copy
-        whose server is gone.
-        """
-        for queue in await self.queues():
-            told = await self.scripts(queue).retry(id)
-            if told == "retried":
-                return
-            if told == "absent":
-                raise UnknownTaskError(
-                    f"task {id!r} is the copy of a server that is gone; nobody can run it"
-                )
-            if told != "unknown":
-                raise UnknownTaskError(f"task {id!r} has not failed: it is {told}")
-        raise UnknownTaskError(_no_such(id))
-
     async def cancel(self, task: Task | str) -> bool:
         """Take a task out of its queue. False if it runs already, failed, or is not there."""
         if isinstance(task, Task):
@@ -215,27 +133,7 @@ class Tasks:
                 return told == "cancelled"
         return False
 
-    async def state(self, task: Task) -> str:
-        """The state of a task; see `Task.state`."""
-        shown = await self.scripts(task.queue).show(task.id)
-        return "unknown" if shown is None else view(task.queue, shown).state
-
-    async def _find(self, id: str) -> TaskView | None:
-        for queue in await self.queues():
-            shown = await self.scripts(queue).show(id)
-            if shown is not None:
-                return view(queue, shown)
-        return None
-
     # what its types and its workers need
-
-    def scripts(self, queue: str) -> QueueScripts:
-        """The scripts of one queue."""
-        scripts = self._scripts.get(queue)
-        if scripts is None:
-            scripts = QueueScripts(self._client, self._keys.queue(queue))
-            self._scripts[queue] = scripts
-        return scripts
 
     async def announce(self, queue: str) -> None:
         """Enter the queue among the known ones. Comes before its first task."""
@@ -297,7 +195,3 @@ def _gather(
         if part.count >= LIMIT or sizes[queue] >= BYTES:
             yield queue, parts.pop(queue)
     yield from parts.items()
-
-
-def _no_such(id: str) -> str:
-    return f"there is no task {id!r}: it completed, was cancelled, or never was"

@@ -94,7 +94,7 @@ async def call_every_script(client: StoreClient) -> None:
     arrivals.add_later(Later("later", once, "in", 60_000))
     await scripts.enqueue(arrivals)
     for server in ("a:1", "b:1", "b:2"):
-        await scripts.register(server, 60_000, [Occurring("sweep", 1, sweep)])
+        await scripts.register(server, 60_000, [Occurring("sweep", "1", sweep)])
     await asyncio.sleep(0.002)  # the interval of the periodic type
     reply = await scripts.tick(["a:1", 1, 3, 1, 3, 0, 0])
     assert reply.ids == [b"p@a:1", b"sweep#" + reply.ids[1].partition(b"#")[2], b"t0"]
@@ -111,6 +111,11 @@ async def call_every_script(client: StoreClient) -> None:
     for state in ("pending", "local", "delayed", "processing", "failed"):
         await scripts.page(state, 0, 10)
     await scripts.counts()
+    spec = "c:skip:skip:UTC:*_*_*_*_*"
+    await scripts.register("a:1", 60_000, [Occurring("nightly", spec, sweep)])
+    (planned,) = (one for one in await scripts.periodic() if one.name == "nightly")
+    assert await scripts.fire("nightly", planned.next or 0, spec, None, [1]) == 1
+    assert await scripts.stop("sweep") == (True, reply.ids[1].partition(b"@")[0].decode())
     await scripts.leave("b:1")
     await scripts.renew("a:1", 0)
     await scripts.tick(["b:2", 1, 0, 1, 1, 0, 0])

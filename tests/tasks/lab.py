@@ -46,10 +46,10 @@ def record(name: str = "work", *, scope: Scope = "any", priority: Priority = "no
     return new_record(record_head(name, priority, scope, is_periodic=False), b"{}")
 
 
-def periodic(name: str, every: int, *, scope: Scope = "any") -> Occurring:
-    """A periodic type."""
+def periodic(name: str, spec: int | str, *, scope: Scope = "any") -> Occurring:
+    """A periodic type, by its interval in ms or its schedule as `lua/register.lua` has it."""
     head = record_head(name, "normal", scope, is_periodic=True)
-    return Occurring(name, every, new_record(head, b"{}"))
+    return Occurring(name, str(spec), new_record(head, b"{}"))
 
 
 class Other(NamedTuple):

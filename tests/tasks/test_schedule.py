@@ -14,7 +14,7 @@ def test_only_those_of_the_queue_and_with_an_interval() -> None:
         TaskDefinition(sweep, name="elsewhere", every=1, queue="other"),
     ]
     (one,) = periodic_types(types, "default")
-    assert (one.name, one.every) == ("sweep", 90_000)
+    assert (one.name, one.spec) == ("sweep", "90000")
     assert one.record == b'1np-{"name":"sweep","params":{"depth":3}}'
 
 

@@ -15,20 +15,26 @@ import msgspec
 from msgspec import Struct
 
 from actionhero.clock import Duration, parse_duration
-from actionhero.codec import Inputs, compile_inputs, place_of
+from actionhero.codec import Inputs, compile_inputs, decode_json, place_of
 from actionhero.errors import DefinitionError, NotConnectedError
 from actionhero.store.keys import check_queue_name
 from actionhero.tasks.ids import check_id, new_id
 from actionhero.tasks.record import BANDS, NO_TROUBLES, Priority, Scope, Troubles, record_head
+from actionhero.tasks.results import Decode, Progress, compile_result
 from actionhero.tasks.retry import Errors, RetryPolicy
+from actionhero.tasks.schedule import CatchUp, Overlap, Schedule, schedule_of
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
 DEFAULT_QUEUE = "default"
+MOST_NOTE = 500
+"""Characters of a note of progress that are kept."""
 
 
 class TaskOptions(TypedDict, total=False):
     """`name` (default: the function's) · `queue` · `retries` after the first attempt, after
-    `backoff` (doubling, at most `max_backoff`) · `every`: periodic, counted from completion ·
+    `backoff` (doubling, at most `max_backoff`) · `every`: periodic, counted from completion, or
+    `cron`, by the clock of `tz` (UTC): `catch_up` "latest" or "all" runs what came due while no
+    server was up, `overlap` "allow" what comes due while the last one runs ·
     `scope` "all": once on every live server · `timeout` of one attempt · `priority` ·
     `retry_for` these errors only, `fail_for` these at once · `keep_result` so long."""
 
@@ -38,6 +44,10 @@ class TaskOptions(TypedDict, total=False):
     backoff: Duration
     max_backoff: Duration
     every: Duration
+    cron: str
+    tz: str
+    catch_up: CatchUp
+    overlap: Overlap
     scope: Scope
     timeout: Duration
     priority: Priority
@@ -54,6 +64,8 @@ class TaskService(Protocol):
     ) -> "Task": ...
     async def state(self, task: "Task") -> str: ...
     async def cancel(self, task: "Task") -> bool: ...
+    async def result(self, task: "Task", timeout: Duration | None) -> Any: ...
+    async def progress(self, task: "Task") -> Progress | None: ...
     def provides(self, kind: Any) -> bool | None: ...
     def provide(self, kind: Any) -> Any: ...
 
@@ -71,6 +83,10 @@ class TaskDefinition:
         backoff: Duration = 1.0,
         max_backoff: Duration = 3600.0,
         every: Duration | None = None,
+        cron: str | None = None,
+        tz: str | None = None,
+        catch_up: CatchUp | None = None,
+        overlap: Overlap | None = None,
         scope: Scope = "any",
         timeout: Duration | None = None,
         priority: Priority = "normal",
@@ -90,7 +106,7 @@ class TaskDefinition:
             retry_for,
             fail_for,
         )
-        self.every = None if every is None else self._seconds("every", every)
+        self.schedule = self._schedule(every, cron, tz, catch_up, overlap)
         self.scope: Scope = scope
         self.timeout = None if timeout is None else self._seconds("timeout", timeout)
         self.priority: Priority = priority
@@ -104,11 +120,15 @@ class TaskDefinition:
             self.name,
             priority,
             scope,
-            is_periodic=every is not None,
+            is_periodic=False,  # an occurrence is; one that is enqueued by hand is not
             keep=round(1000 * (self.keep_result or 0)),
         )
         self._inputs: Inputs | None = None
         self._check_inputs()
+        self.read_result: Decode | None = None
+        """Reads a result that is kept; None if none is."""
+        if self.keep_result is not None:
+            self.read_result = decode_json if scope == "all" else compile_result(function)
 
     @property
     def retries(self) -> int:
@@ -150,6 +170,19 @@ class TaskDefinition:
         told = self.service.provides(kind) if self.service else None
         return _is_unreadable(kind) if told is None else told
 
+    def _schedule(
+        self,
+        every: Duration | None,
+        cron: str | None,
+        tz: str | None,
+        catch_up: CatchUp | None,
+        overlap: Overlap | None,
+    ) -> Schedule | None:
+        try:
+            return schedule_of(every, cron, tz, catch_up, overlap)
+        except ValueError as exc:
+            raise DefinitionError(f"{self.place}: {exc}") from exc
+
     def _seconds(self, option: str, value: Duration) -> float:
         try:
             return parse_duration(value)
@@ -168,7 +201,6 @@ class TaskDefinition:
                 f"{self.place}: priority must be one of {', '.join(BANDS)}, not {self.priority!r}"
             )
         for option, seconds in (
-            ("every", self.every),
             ("timeout", self.timeout),
             ("keep_result", self.keep_result),
         ):
@@ -181,7 +213,7 @@ class TaskDefinition:
 
     def _check_inputs(self) -> None:
         required = [name for name, field in self.inputs.fields.items() if field.required]
-        if self.every is not None and required:
+        if self.schedule is not None and required:
             raise DefinitionError(
                 f"{self.place}: a periodic task runs without parameters; "
                 f"give {', '.join(required)} a default"
@@ -195,7 +227,7 @@ class Task:
     how often it raised before, and `lapses` how often its server died under it.
     """
 
-    __slots__ = ("_id", "_values", "definition", "parent", "troubles")
+    __slots__ = ("_id", "_tell", "_values", "definition", "parent", "troubles")
 
     def __init__(
         self,
@@ -204,12 +236,14 @@ class Task:
         id: str | None = None,
         troubles: Troubles = NO_TROUBLES,
         parent: str | None = None,
+        tell: Callable[[float, str], None] | None = None,
     ) -> None:
         self.definition = definition
         self.troubles = troubles
         self.parent = parent
         self._values = values
         self._id = id
+        self._tell = tell
 
     @property
     def id(self) -> str:
@@ -282,13 +316,49 @@ class Task:
         return await asyncio.to_thread(self.definition.function, **arguments)
 
     async def state(self) -> str:
-        """`delayed`, `pending`, `local`, `processing`, `retrying`, `failed`; or `unknown`: a task
-        that completed leaves nothing behind."""
+        """`delayed`, `pending`, `local`, `processing`, `retrying`, `failed`; `completed` or
+        `cancelled` while its type keeps its result; else `unknown`: a task that ended leaves
+        nothing behind."""
         return await self.definition.connected_service.state(self)
 
+    async def result(self, *, timeout: Duration | None = None) -> Any:
+        """Wait until it has ended, and return what its function returned, as the return annotation
+        says. Of a task on all servers it is how many copies were `expected`, `done`, `failed` and
+        `absent`. The type must have `keep_result`.
+
+        Raises `TaskFailedError`, `TaskCancelledError`, `ResultTimeoutError` (a `TimeoutError`),
+        `NoResultError`; `UnknownTaskError` if it was not enqueued or ended too long ago;
+        `StoreError` if the store is away at the beginning. One that goes away later is waited for.
+        """
+        return await self.definition.connected_service.result(self, timeout)
+
     async def cancel(self) -> bool:
-        """Take it out of its queue. False if it runs already, or is no longer there."""
+        """Take it out of its queue; if it runs, have its server cancel it, within about a second.
+
+        A coroutine gets `CancelledError`. A thread cannot be stopped: the task ends as cancelled,
+        while its thread goes on and what comes of it counts for nothing. False if it has ended.
+        """
         return await self.definition.connected_service.cancel(self)
+
+    async def set_progress(self, fraction: float, note: str = "") -> None:
+        """In the task's function: say how far it has come, 0 to 1, and in words if you like.
+
+        Cheap enough for a tight loop: the newest word is sent at most four times a second, and
+        dropped when the store is away. Does nothing in a task that runs inline.
+        """
+        self.set_progress_nowait(fraction, note)
+        await asyncio.sleep(0)
+
+    def set_progress_nowait(self, fraction: float, note: str = "") -> None:
+        """As `set_progress`, for functions that run in a thread."""
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"progress is from 0 to 1, not {fraction}")
+        if self._tell is not None:
+            self._tell(fraction, note[:MOST_NOTE])
+
+    async def progress(self) -> Progress | None:
+        """What it said last of its progress, while it runs; None if it said nothing."""
+        return await self.definition.connected_service.progress(self)
 
     def __repr__(self) -> str:
         return f"<Task {self.name} {self._id or '(no id yet)'}>"

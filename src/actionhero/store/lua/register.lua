@@ -1,31 +1,50 @@
 -- A server begins to work a queue (again): its lease, its periodic types, what waits for its name.
--- ARGV: server, lease in ms, then each periodic type: name, every in ms, record to fire
+-- ARGV: server, lease in ms, whether it starts (1) or lost its lease (0),
+--       then each periodic type: name, spec, record to fire
+-- A spec is the interval in ms, or c:CATCH_UP:OVERLAP:ZONE:CRON for one by the clock.
 -- Returns 1.
 local m = moves()
-local server, lease = ARGV[1], tonumber(ARGV[2])
+local server, lease, is_start = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
 
--- A type is planned if it is not planned yet and no occurrence is under way. A changed interval
--- counts from now.
-local function seed(name, every, template)
-  local spec, before = every .. ' ' .. template, call('HGET', PERIODIC, name)
-  local planned, current = call('ZSCORE', SCHEDULE, name), call('HGET', OCCURRENCE, name)
-  call('SADD', TYPES .. server, name)
-  if before ~= spec then
-    call('HSET', PERIODIC, name, spec)
-  end
-  if planned then
-    if before and string.match(before, '^%d+') ~= every then
-      call('ZADD', SCHEDULE, now + every, name)
+-- Of several versions, the one that started last says how a type runs. One that lost its lease is
+-- no news: it plans what nobody does, or what a version planned that is gone.
+local function may_plan(name, before)
+  return is_start or not before
+    or before ~= 'stopped' and not m.is_defined(name .. ' ' .. before)
+end
+
+-- A type is planned if it is not planned yet or differently. By an interval, it counts from now, or
+-- from the end of the occurrence under way. By the clock, its first time after now is worked out
+-- by a server: a time below zero says from when on.
+local function plan(name, spec, is_changed)
+  local is_planned = call('ZSCORE', SCHEDULE, name)
+  if string.find(spec, '^c:') then
+    if is_changed or not is_planned then
+      call('ZADD', SCHEDULE, -now, name)
     end
-  elseif not (current and call('HEXISTS', DATA, current) == 1) then
-    call('ZADD', SCHEDULE, now + every, name)
+  elseif m.is_under_way(name) then
+    call('ZREM', SCHEDULE, name)
+  elseif is_changed or not is_planned then
+    call('ZADD', SCHEDULE, now + spec, name)
+  end
+end
+
+local function seed(name, spec, template)
+  local value = call('HGET', PERIODIC, name)
+  local before = value and string.match(value, '^%S+')
+  call('SADD', TYPES .. server, name, name .. ' ' .. spec)
+  if may_plan(name, before) then
+    if value ~= spec .. ' ' .. template then
+      call('HSET', PERIODIC, name, spec .. ' ' .. template)
+    end
+    plan(name, spec, before ~= spec)
   end
 end
 
 call('DEL', TYPES .. server)
 call('HSETNX', PROCESSING .. server, '', string.format('%-72s', '0 '))
 call('ZADD', SERVERS, now + lease, server)
-for i = 3, #ARGV, 3 do
+for i = 4, #ARGV, 3 do
   seed(ARGV[i], ARGV[i + 1], ARGV[i + 2])
 end
 local name = string.match(server, '^(.*):')

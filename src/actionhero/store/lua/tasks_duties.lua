@@ -102,38 +102,50 @@ local function give_up(absent)
   end
 end
 
-local function is_defined(name)
-  for _, server in ipairs(call('ZRANGE', SERVERS, 0, -1)) do
-    if call('SISMEMBER', TYPES .. server, name) == 1 then
-      return true
-    end
+-- Puts an occurrence into its queue; false if it is there already.
+local function start(name, at, template)
+  local id, stamp = name .. '#' .. at, string.format('%.0f', now)
+  local record = string.sub(template, 1, 4) .. stamp .. string.sub(template, 5)
+  if call('HSETNX', DATA, id, record) == 0 then
+    return false
+  end
+  call('HSET', OCCURRENCE, name, id)
+  if m.kind_of(record) == 'b' then
+    fan_out(id, record)
+  else
+    call('RPUSH', m.list_of(record), id)
+  end
+  return true
+end
+
+-- A type by the clock: what to fire and when it comes next, this server works out and then calls
+-- `fire`. If it dies before, the type is still due. One that catches up one by one waits for the
+-- occurrence under way.
+local function tell_due(name, expected, spec)
+  if not (string.find(spec, '^c:all:skip:') and m.is_under_way(name)) then
+    notes[#notes + 1] = table.concat({'due', name, expected, string.format('%.0f', now), spec}, ' ')
   end
 end
 
 -- Fires one due type. That it is still in the schedule at `expected` is the compare of the
 -- compare-and-set: whoever comes second does not find it.
 local function fire(server, name, expected)
-  if call('SISMEMBER', TYPES .. server, name) == 0 then
-    if not is_defined(name) then
-      call('ZREM', SCHEDULE, name)
-      call('HDEL', PERIODIC, name)
-      notes[#notes + 1] = 'removed ' .. name
-    end
+  local spec, template = string.match(call('HGET', PERIODIC, name) or '', '^(%S+) (.*)$')
+  if not spec or not m.is_defined(name) then
+    call('ZREM', SCHEDULE, name)
+    call('HDEL', PERIODIC, name)
+    notes[#notes + 1] = 'removed ' .. name
+  elseif call('SISMEMBER', TYPES .. server, name) == 0 then
     return
-  end
-  call('ZREM', SCHEDULE, name)
-  local template = string.match(call('HGET', PERIODIC, name) or '', '^%d+ (.*)$')
-  if not template then
-    return
-  end
-  local id, stamp = name .. '#' .. expected, string.format('%.0f', now)
-  local record = string.sub(template, 1, 4) .. stamp .. string.sub(template, 5)
-  call('HSET', DATA, id, record)
-  call('HSET', OCCURRENCE, name, id)
-  if m.kind_of(record) == 'b' then
-    fan_out(id, record)
+  elseif not m.is_defined(name .. ' ' .. spec) then
+    notes[#notes + 1] = 'outdated ' .. name
+  elseif not string.find(spec, '^%d+$') then
+    tell_due(name, expected, spec)
   else
-    call('RPUSH', m.list_of(record), id)
+    call('ZREM', SCHEDULE, name)
+    if not start(name, expected, template) then
+      call('ZADD', SCHEDULE, now + spec, name)
+    end
   end
 end
 
@@ -187,4 +199,4 @@ local function until_next()
   return soonest and math.max(0, soonest - now) or -1
 end
 
-return {do_duties = do_duties, until_next = until_next}
+return {do_duties = do_duties, until_next = until_next, start = start}

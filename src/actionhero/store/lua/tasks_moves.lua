@@ -12,7 +12,7 @@ local function is_copy(record)
 end
 
 local function list_of(record)
-  return BANDS[string.sub(record, 2, 2)]
+  return BANDS[string.sub(record, 2, 2)] or NORMAL
 end
 
 -- Whether what comes of this task is to be kept.
@@ -100,16 +100,34 @@ local function put_back(id, record, server)
   end
 end
 
--- Plans the next occurrence, counted from now, if this was the one under way.
+-- Whether an occurrence of this type waits or runs.
+local function is_under_way(name)
+  local id = call('HGET', OCCURRENCE, name)
+  return id and call('HEXISTS', DATA, id) == 1
+end
+
+-- Whether a server defines a type; or with "TYPE SPEC", so.
+local function is_defined(member)
+  for _, server in ipairs(call('ZRANGE', SERVERS, 0, -1)) do
+    if call('SISMEMBER', TYPES .. server, member) == 1 then
+      return true
+    end
+  end
+end
+
+-- Plans the next occurrence, counted from now, if this was the one under way. One by the clock is
+-- planned already; it may have waited for this.
 local function plan_next(id)
   local name = string.match(id, '^(.*)#')
   if call('HGET', OCCURRENCE, name) ~= id then
     return
   end
   call('HDEL', OCCURRENCE, name)
-  local every = string.match(call('HGET', PERIODIC, name) or '', '^%d+')
+  local every = string.match(call('HGET', PERIODIC, name) or '', '^(%d+) ')
   if every then
     call('ZADD', SCHEDULE, now + every, name)
+  else
+    wake(WAKE)
   end
 end
 
@@ -179,14 +197,28 @@ local function hand_back(id, record, server)
   end
 end
 
+-- The place of the newest dead letter of a periodic type (or of one server's copies of it).
+local function grave_of(id, record)
+  if string.find(record, '^..[pd]') then
+    local name, place = string.match(id, '^(.*)#%d+(.*)$')
+    return name and '!' .. name .. string.gsub(place, ':[^:]*$', '')
+  end
+end
+
+-- A dead letter is retried or purged.
+local function leave_grave(id, record)
+  local grave = record and grave_of(id, record)
+  if grave and call('HGET', OCCURRENCE, grave) == id then
+    call('HDEL', OCCURRENCE, grave)
+  end
+end
+
 -- Into the dead letters. Of a periodic type only the newest one is kept (on each server's name):
 -- one that fails every second must not fill the store.
 local function bury(id, record)
-  local kind = kind_of(record)
+  local grave = grave_of(id, record)
   call('ZADD', FAILED, now, id)
-  if kind == 'p' or kind == 'd' then
-    local name, place = string.match(id, '^(.*)#%d+(.*)$')
-    local grave = '!' .. name .. string.gsub(place, ':[^:]*$', '')
+  if grave then
     local older = call('HGET', OCCURRENCE, grave)
     if older and older ~= id and call('ZREM', FAILED, older) == 1 then
       forget(older)
@@ -203,6 +235,8 @@ end
 return {
   DONE = DONE, FAILURES = FAILURES, GONE = GONE,
   kind_of = kind_of, is_copy = is_copy, list_of = list_of, is_live = is_live, heir_of = heir_of,
+  is_under_way = is_under_way, is_defined = is_defined,
   count_trouble = count_trouble, push_local = push_local, leave_local = leave_local,
   put_back = put_back, keep = keep, cancel = cancel, take_from = take_from, hand_back = hand_back, book = book, conclude = conclude, forget = forget, bury = bury,
+  leave_grave = leave_grave,
 }

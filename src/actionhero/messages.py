@@ -23,7 +23,7 @@ Words: TypeAlias = dict[str, str | list[str]]
 """Inputs as text. A name given more than once has the list of its values, in order."""
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, gc=False):
     """A request to run an action. `version` None asks for the newest."""
 
     action: str

@@ -171,6 +171,13 @@ _decode_named = msgspec.json.Decoder(_Named).decode
 def read_message(payload: bytes) -> Message:
     """The message in a text. Raises `MalformedError`."""
     try:
+        return _decode_message(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _explain(payload)
+
+
+def _explain(payload: bytes) -> Message:
+    try:
         return read_json(_decode_message, payload)
     except msgspec.ValidationError as exc:
         raise MalformedError(f"the message is not as it should be: {exc}") from exc

@@ -11,6 +11,7 @@ Rules:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
@@ -19,15 +20,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.processes import BenchmarkError, Contestant, running
-from benchmarks.task_peers import Peer
-from benchmarks.valkey import Valkey
+from benchmarks.task_peers import Peer, Store
 
-LOOK_EVERY = 0.005
 PATIENCE = 120.0
 """Seconds until a worker that does not get through is given up."""
 
-PROBE = 1000
-"""Tasks of the run that tells how many make a run of the length asked."""
+PROBE = 200
+"""Tasks of the first run that tells how many make a run of the length asked."""
+LONGEST_PROBE = 100 * PROBE
+
+
+class TooFewError(BenchmarkError):
+    """A run was over before it could be timed."""
 
 
 @dataclass(frozen=True)
@@ -39,19 +43,19 @@ class Drained:
     """Processor time of the worker's processes for one task, in microseconds."""
 
 
-def _environment(peer: Peer, store: Valkey, concurrency: int) -> Mapping[str, str]:
+def _environment(peer: Peer, store: Store, concurrency: int) -> Mapping[str, str]:
     return {
-        "BENCH_SOCKET": str(store.path),
-        "ACTIONHERO_STORE__URL": f"unix://{store.path}",
+        **store.env,
         "BENCH_CONCURRENCY": str(concurrency),
+        "BENCH_SAFE": "1",
         **peer.env,
     }
 
 
-def enqueue(peer: Peer, store: Valkey, count: int, env: Mapping[str, str]) -> None:
+def enqueue(peer: Peer, store: Store, count: int, env: Mapping[str, str]) -> None:
     """Fill an empty store with tasks; raise `BenchmarkError` if they are not all there."""
     folder = peer.prepare()
-    store.ask("FLUSHALL")
+    store.clear()
     command = [str(part) for part in peer.producer(count)]
     done = subprocess.run(
         command, check=False, capture_output=True, cwd=folder, env={**os.environ, **env}
@@ -62,29 +66,29 @@ def enqueue(peer: Peer, store: Valkey, count: int, env: Mapping[str, str]) -> No
         raise BenchmarkError(f"{peer.name} enqueued {found} tasks, not {count}:\n{said}")
 
 
-def watch(peer: Peer, store: Valkey, count: int, worker: Contestant) -> tuple[float, float]:
+def watch(peer: Peer, store: Store, count: int, worker: Contestant) -> tuple[float, float]:
     """Wait until a queue is drained; give tasks a second, and processor time a task in µs."""
     deadline = time.monotonic() + PATIENCE
     while (first := peer.remaining(store)) >= count:
-        _rest(worker, peer, deadline)
+        _rest(worker, peer, deadline, store.look_every)
     began, cpu = time.perf_counter(), worker.cpu_seconds()
     while peer.remaining(store):
-        _rest(worker, peer, deadline)
+        _rest(worker, peer, deadline, store.look_every)
     seconds, used = time.perf_counter() - began, worker.cpu_seconds() - cpu
     if not first or seconds <= 0:
-        raise BenchmarkError(f"{count} tasks are too few to time {peer.name}: raise the number")
+        raise TooFewError(f"{count} tasks are too few to time {peer.name}: raise the number")
     return first / seconds, used / first * 1e6
 
 
-def _rest(worker: Contestant, peer: Peer, deadline: float) -> None:
+def _rest(worker: Contestant, peer: Peer, deadline: float, seconds: float) -> None:
     worker.require_alive()
     if time.monotonic() > deadline:
         said = worker.last_output()
         raise BenchmarkError(f"{peer.name} did not get through in {PATIENCE:g} s:\n{said}")
-    time.sleep(LOOK_EVERY)
+    time.sleep(seconds)
 
 
-def drain(peer: Peer, store: Valkey, folder: Path, count: int, concurrency: int) -> Drained:
+def drain(peer: Peer, store: Store, folder: Path, count: int, concurrency: int) -> Drained:
     """Enqueue, start a worker, time it."""
     env = _environment(peer, store, concurrency)
     enqueue(peer, store, count, env)
@@ -94,7 +98,7 @@ def drain(peer: Peer, store: Valkey, folder: Path, count: int, concurrency: int)
     return Drained(per_second, cpu)
 
 
-def prove(peer: Peer, store: Valkey, folder: Path, count: int = 20) -> None:
+def prove(peer: Peer, store: Store, folder: Path, count: int = 20) -> None:
     """Raise `BenchmarkError` unless so many tasks run once each with their parameters."""
     proof = folder / f"{peer.name}.proof"
     proof.unlink(missing_ok=True)
@@ -106,18 +110,19 @@ def prove(peer: Peer, store: Valkey, folder: Path, count: int = 20) -> None:
     log = folder / f"{peer.name}.log"
     with running(peer.worker(peer.concurrency), cwd=peer.prepare(), log=log, env=env) as worker:
         while len(found) < count:
-            _rest(worker, peer, deadline)
+            _rest(worker, peer, deadline, store.look_every)
             found = sorted(proof.read_text().splitlines()) if proof.exists() else []
     if found != expected:
         raise BenchmarkError(f"{peer.name} ran the wrong tasks: {found}")
 
 
-def choose_count(peer: Peer, store: Valkey, folder: Path, seconds: float) -> int:
+def choose_count(peer: Peer, store: Store, folder: Path, seconds: float) -> int:
     """Give the number of tasks that a peer takes about so many seconds for."""
-    rate, count = 0.0, PROBE
-    # A fast worker needs a second, longer look to be told from its own start.
+    count = PROBE
+    # A fast worker needs a longer look to be told from its own start.
     while True:
-        rate = drain(peer, store, folder, count, peer.concurrency).per_second
-        if count / rate > 0.5 or count >= 30 * PROBE:
-            return max(PROBE, round(rate * seconds))
-        count *= 5
+        with contextlib.suppress(TooFewError):
+            rate = drain(peer, store, folder, count, peer.concurrency).per_second
+            if count / rate > 0.3 or count >= LONGEST_PROBE:
+                return max(PROBE, round(rate * seconds))
+        count *= 10

@@ -84,6 +84,11 @@ class Contestant:
             f"nothing listens on port {port} after {timeout} s:\n{self.last_output()}"
         )
 
+    def kill(self) -> None:
+        """End the process and all that it started, at once, as a power cut would."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
     def stop(self) -> None:
         """Ask the process to end, and end its whole session if it does not."""
         if self.process.poll() is None:
@@ -103,10 +108,12 @@ def running(
     cwd: Path,
     log: Path,
     env: Mapping[str, str] | None = None,
+    user: str | None = None,
 ) -> Iterator[Contestant]:
     """Run a contestant for the length of a block.
 
-    `env` is added to this process's environment; `log` receives its output.
+    `env` is added to this process's environment; `log` receives its output; only root can give a
+    `user` to run it as.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -117,6 +124,7 @@ def running(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            user=user,
         )
     contestant = Contestant(process, log)
     try:

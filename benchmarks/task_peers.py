@@ -1,6 +1,6 @@
-"""The task queues that ours is held against, each at the best setting that we found for it.
+"""What a benchmark needs of a task queue: a producer, a worker, and a look at what is left.
 
-To find that setting again: `python -m benchmarks.tasks_side_by_side --tune NAME`.
+Those there are, with their versions and settings, are listed in `benchmarks.peer_list`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,49 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from benchmarks.environments import node_environment, python_environment
-from benchmarks.valkey import Valkey
 
 HERE = Path(__file__).parent / "peers"
 
 Command = Sequence[str | Path]
+StoreName = Literal["valkey", "postgres"]
+
+
+class Store(Protocol):
+    """Where a peer keeps its tasks."""
+
+    look_every: float
+    """Seconds between two looks, so that looking costs it little."""
+    env: Mapping[str, str]
+    """How the peers find it."""
+
+    def count(self, *command: str | int) -> int:
+        """Ask for a number."""
+
+    def clear(self) -> None:
+        """Forget everything."""
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What is said of a peer, rather than measured."""
+
+    kill_concurrency: int = 10
+    """How many tasks at a time it runs when it is killed."""
+    is_safe: bool = True
+    """Whether it loses nothing when a worker is killed (`benchmarks.kill_peers` tells)."""
+    safe: str = ""
+    """The settings that make it so, if they are not the defaults, and there are any."""
+    held_for: str = ""
+    """How long it keeps what a killed worker had, at its defaults."""
+    parked: tuple[tuple[str, ...], ...] = ()
+    """Commands that count what it gave up but still shows."""
+    period: int = 1
+    """Seconds between two runs of its most frequent periodic task, 0 if it has none."""
+    scheduler: tuple[str, ...] = ()
+    """Arguments of the process that fires its periodic tasks, if it needs one."""
 
 
 class Peer(Protocol):
@@ -37,26 +72,40 @@ class Peer(Protocol):
 
     @property
     def env(self) -> Mapping[str, str]:
-        """What it wants in its environment."""
+        """What it wants in its environment when it is timed."""
 
-    def remaining(self, store: Valkey) -> int:
+    @property
+    def store(self) -> StoreName:
+        """Where its tasks are."""
+
+    @property
+    def traits(self) -> Traits:
+        """What is said of it."""
+
+    def remaining(self, store: Store) -> int:
         """Count the tasks that are not finished."""
 
     def prepare(self) -> Path:
         """Install it if need be; give the folder it runs in."""
 
     def producer(self, count: int) -> Command:
-        """Give the command that enqueues so many tasks and ends."""
+        """Give the command that enqueues so many tasks and ends.
+
+        One more argument makes it go on with one task every so many seconds.
+        """
 
     def worker(self, concurrency: int) -> Command:
         """Give the command of one worker that runs tasks until it is ended."""
 
+    def scheduler(self) -> Command | None:
+        """Give the command of what fires its periodic tasks, if workers do not."""
 
-def length_of(*commands: tuple[str, str]) -> Callable[[Valkey], int]:
-    """Make a count of what is left: the sum of the replies to some commands on keys."""
 
-    def remaining(store: Valkey) -> int:
-        return sum(store.count(command, key) for command, key in commands)
+def length_of(*commands: tuple[str, ...]) -> Callable[[Store], int]:
+    """Make a count of what is left: the sum of the replies to some commands."""
+
+    def remaining(store: Store) -> int:
+        return sum(store.count(*command) for command in commands)
 
     return remaining
 
@@ -69,12 +118,14 @@ class PythonPeer:
     pins: tuple[str, ...]
     module: str
     arguments: Callable[[int], Command]
-    count: Callable[[Valkey], int]
+    count: Callable[[Store], int]
     concurrency: int
     candidates: tuple[int, ...]
     env: Mapping[str, str] = field(default_factory=dict)
+    store: StoreName = "valkey"
+    traits: Traits = Traits()
 
-    def remaining(self, store: Valkey) -> int:
+    def remaining(self, store: Store) -> int:
         return self.count(store)
 
     def prepare(self) -> Path:
@@ -88,6 +139,10 @@ class PythonPeer:
     def worker(self, concurrency: int) -> Command:
         return [python_environment(self.name, self.pins), *self.arguments(concurrency)]
 
+    def scheduler(self) -> Command | None:
+        arguments = self.traits.scheduler
+        return [python_environment(self.name, self.pins), *arguments] if arguments else None
+
 
 @dataclass(frozen=True)
 class NodePeer:
@@ -96,12 +151,14 @@ class NodePeer:
     name: str
     pins: tuple[str, ...]
     script: str
-    count: Callable[[Valkey], int]
+    count: Callable[[Store], int]
     concurrency: int
     candidates: tuple[int, ...]
     env: Mapping[str, str] = field(default_factory=dict)
+    store: StoreName = "valkey"
+    traits: Traits = Traits()
 
-    def remaining(self, store: Valkey) -> int:
+    def remaining(self, store: Store) -> int:
         return self.count(store)
 
     def prepare(self) -> Path:
@@ -116,6 +173,9 @@ class NodePeer:
     def worker(self, concurrency: int) -> Command:
         return ["node", self.script, "work"]
 
+    def scheduler(self) -> Command | None:
+        return None
+
 
 @dataclass(frozen=True)
 class Ours:
@@ -125,8 +185,10 @@ class Ours:
     concurrency: int = 100
     candidates: tuple[int, ...] = (1, 10, 100, 500)
     env: Mapping[str, str] = field(default_factory=dict)
+    store: StoreName = "valkey"
+    traits: Traits = Traits(held_for="10 s")
 
-    def remaining(self, store: Valkey) -> int:
+    def remaining(self, store: Store) -> int:
         # A record stays in the hash until its task is settled.
         return store.count("HLEN", "bench:{default}:data")
 
@@ -140,109 +202,5 @@ class Ours:
         target = ["benchmarks.servers.noop_tasks:app", "--concurrency", str(concurrency)]
         return [sys.executable, "-m", "actionhero", "work", *target]
 
-
-def _count_stream(store: Valkey) -> int:
-    """Count what a group has not acknowledged; before there is a group, the whole stream."""
-    groups = store.ask("XINFO", "GROUPS", "taskiq") if store.count("EXISTS", "taskiq") else []
-    if not isinstance(groups, list) or not groups:
-        return store.count("XLEN", "taskiq")
-    group = dict(zip(groups[0][::2], groups[0][1::2], strict=True))
-    return int(group[b"pending"]) + int(group[b"lag"] or 0)
-
-
-def _celery(concurrency: int) -> Command:
-    quiet = ["--loglevel", "ERROR", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    pool = ["--pool", "prefork", "--concurrency", str(concurrency)]
-    return ["-m", "celery", "--app", "celery_app", "worker", *quiet, *pool]
-
-
-def _dramatiq(threads: int) -> Command:
-    return ["-m", "dramatiq", "dramatiq_app", "--processes", "1", "--threads", str(threads)]
-
-
-def _taskiq(concurrency: int) -> Command:
-    limits = ["--workers", "1", "--max-async-tasks", str(concurrency)]
-    return ["-m", "taskiq", "worker", "taskiq_app:broker", "--log-level", "ERROR", *limits]
-
-
-def _huey(threads: int) -> Command:
-    pool = ["--worker-type", "thread", "--workers", str(threads)]
-    return ["-m", "huey.bin.huey_consumer", "huey_app.huey", "--quiet", *pool]
-
-
-PEERS: tuple[Peer, ...] = (
-    Ours(),
-    PythonPeer(
-        "celery",
-        ("celery[redis]==5.7.0", "hiredis==3.5.0"),
-        "celery_app",
-        _celery,
-        length_of(("LLEN", "celery"), ("HLEN", "unacked")),
-        concurrency=2,
-        candidates=(1, 2, 4),
-    ),
-    NodePeer(
-        "bullmq",
-        ("bullmq@6.7.0", "ioredis@5.11.1"),
-        "bullmq.mjs",
-        length_of(("LLEN", "bull:bench:wait"), ("LLEN", "bull:bench:active")),
-        concurrency=100,
-        candidates=(10, 50, 100, 200, 400),
-    ),
-    PythonPeer(
-        "dramatiq",
-        ("dramatiq[redis]==2.2.1", "hiredis==3.5.0"),
-        "dramatiq_app",
-        _dramatiq,
-        length_of(("HLEN", "dramatiq:default.msgs")),
-        concurrency=2,
-        candidates=(1, 2, 4, 8),
-        # The default of two messages a thread makes each fetch wait for the last.
-        env={"dramatiq_queue_prefetch": "200"},
-    ),
-    PythonPeer(
-        "taskiq",
-        ("taskiq==0.13.0", "taskiq-redis==1.2.4", "hiredis==3.5.0", "uvloop==0.23.0"),
-        "taskiq_app",
-        _taskiq,
-        _count_stream,
-        concurrency=100,
-        candidates=(10, 100, 400),
-    ),
-    PythonPeer(
-        "huey",
-        ("huey==3.5.4", "redis==8.1.0", "hiredis==3.5.0"),
-        "huey_app",
-        _huey,
-        length_of(("LLEN", "huey.redis.bench")),
-        concurrency=2,
-        candidates=(1, 2, 4, 8),
-    ),
-    PythonPeer(
-        "arq",
-        ("arq==0.28.0", "hiredis==3.5.0"),
-        "arq_app",
-        lambda concurrency: ["-m", "arq", "arq_app.WorkerSettings"],  # noqa: ARG005
-        length_of(("ZCARD", "arq:queue")),
-        concurrency=50,
-        candidates=(10, 50, 100, 200),
-    ),
-    PythonPeer(
-        "saq",
-        ("saq[redis]==0.26.4", "typing-extensions==4.16.0", "hiredis==3.5.0", "uvloop==0.23.0"),
-        "saq_app",
-        lambda concurrency: ["-m", "saq", "saq_app.settings", "--quiet"],  # noqa: ARG005
-        length_of(("ZCARD", "saq:bench:incomplete")),
-        concurrency=10,
-        candidates=(1, 10, 50, 100),
-    ),
-    PythonPeer(
-        "bullmq-python",
-        ("bullmq==3.4.4", "hiredis==3.5.0"),
-        "bullmq_app",
-        lambda concurrency: ["bullmq_app.py"],  # noqa: ARG005
-        length_of(("LLEN", "bull:bench:wait"), ("LLEN", "bull:bench:active")),
-        concurrency=50,
-        candidates=(10, 50, 100, 200),
-    ),
-)
+    def scheduler(self) -> Command | None:
+        return None

@@ -10,7 +10,7 @@ import contextlib
 import importlib.util
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -34,8 +34,14 @@ def find_valkey_server() -> Path:
 class Valkey:
     """One blocking connection, for a command at a time."""
 
+    look_every = 0.005
+
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.env: Mapping[str, str] = {
+            "BENCH_SOCKET": str(path),
+            "ACTIONHERO_STORE__URL": f"unix://{path}",
+        }
         self._reader = hiredis.Reader()
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(30)
@@ -59,6 +65,10 @@ class Valkey:
         if not isinstance(reply, int):
             raise BenchmarkError(f"{command[0]} gave {reply!r}, not a number")
         return reply
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.ask("FLUSHALL")
 
     def close(self) -> None:
         """Close the connection."""

@@ -7,7 +7,9 @@ import dramatiq
 import noop
 from dramatiq.brokers.redis import RedisBroker
 
-dramatiq.set_broker(RedisBroker(url="unix://" + os.environ["BENCH_SOCKET"]))
+OPTIONS = {"heartbeat_timeout": noop.LEASE * 1000} if noop.IS_SAFE else {}
+
+dramatiq.set_broker(RedisBroker(url="unix://" + os.environ["BENCH_SOCKET"], **OPTIONS))
 
 
 @dramatiq.actor
@@ -16,7 +18,7 @@ def do_nothing(number: int, email: str) -> None:
     noop.run(number, email)
 
 
-def enqueue(count: int) -> None:
+def enqueue(first: int, count: int) -> None:
     """Enqueue tasks one by one; Dramatiq has no bulk call."""
-    for number in range(count):
+    for number in range(first, first + count):
         do_nothing.send(number, "ada@example.com")

@@ -120,6 +120,11 @@ async def test_errors_are_problems(
     assert "secret" not in reply.body.decode()
 
 
+async def test_who_comes_without_an_upgrade_is_told_which(kit: Kit) -> None:
+    fields = (await kit.get("/ws")).fields
+    assert (fields["upgrade"], fields["sec-websocket-version"]) == ("websocket", "13")
+
+
 async def test_all_problems_with_the_inputs_are_told(kit: Kit) -> None:
     reply = await kit.post("/api/update", b'{"user":"x"}')
     assert [(one["path"], one["code"]) for one in reply.json()["errors"]] == [

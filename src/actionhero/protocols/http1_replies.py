@@ -115,6 +115,8 @@ def _fields_of(error: ActionHeroError) -> Fields:
         return (("Allow", ", ".join(error.allow)),)
     if isinstance(error, TooManyRequestsError) and error.retry_after is not None:
         return (("Retry-After", str(ceil(error.retry_after))),)
+    if error.status == 426:  # the one protocol to which connections are upgraded here
+        return (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))
     if error.status == 503:
         return (("Retry-After", "1"),)
     return ()

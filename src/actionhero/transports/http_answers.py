@@ -178,7 +178,7 @@ class Answers:
 
     def _ask_to_upgrade(self, path: str, request_id: str) -> Answer:
         error = HttpProtocolError(f"{path} speaks WebSocket; connect with a WebSocket client", 426)
-        return structs.replace(problem(error, request_id), fields=(("Upgrade", "websocket"),))
+        return problem(error, request_id)
 
 
 def _read_call(request: Request, match: Match, words: Words, request_id: str) -> Call:

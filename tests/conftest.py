@@ -4,6 +4,7 @@ import itertools
 import os
 from collections.abc import AsyncIterator
 
+import hypothesis
 import pytest
 
 from actionhero.store.client import StoreClient
@@ -11,6 +12,8 @@ from actionhero.store.embedded import open_store
 from actionhero.store.keys import Keys
 
 _numbers = itertools.count(1)
+hypothesis.settings.register_profile("shared machine", deadline=None)
+hypothesis.settings.load_profile("shared machine")
 
 
 @pytest.fixture

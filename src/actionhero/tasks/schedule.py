@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from msgspec import Struct
 
-from actionhero.clock import Duration, parse_duration
+from actionhero.clock import Duration, format_duration, parse_duration
 from actionhero.store.task_scripts import Occurring
 from actionhero.tasks.record import new_record
 
@@ -32,6 +32,8 @@ Overlap = Literal["skip", "allow"]
 
 ON_TIME: Final = 60_000
 """ms. A deploy of the only server takes less, and cron knows nothing finer than minutes."""
+STOPPED: Final = "stopped"
+"""The spec of a type that was stopped."""
 AT_A_GO: Final = 100
 """Missed occurrences fired in one call; the rest follow with the next ticks."""
 
@@ -39,12 +41,15 @@ AT_A_GO: Final = 100
 class Every(Struct, frozen=True):
     """From completion to the next start, in seconds."""
 
-    seconds: float
+    every: float
 
     @property
     def spec(self) -> str:
         """As the store has it."""
-        return str(round(self.seconds * 1000))
+        return str(round(self.every * 1000))
+
+    def __str__(self) -> str:
+        return f"every {format_duration(self.every)}"
 
 
 class ByClock(Struct, frozen=True):
@@ -59,6 +64,9 @@ class ByClock(Struct, frozen=True):
     def spec(self) -> str:
         """As the store has it: one word."""
         return f"c:{self.catch_up}:{self.overlap}:{self.tz}:{self.cron.replace(' ', '_')}"
+
+    def __str__(self) -> str:
+        return f"{self.cron} {self.tz}"
 
     @property
     def times(self) -> "Cron":

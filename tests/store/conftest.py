@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from actionhero.store.client import StoreClient
 from actionhero.store.embedded import EmbeddedStore
-from actionhero.store.url import StoreUrl
+from tests.shared_store import server_url  # noqa: F401  a fixture
+from tests.shared_store import store as client  # noqa: F401
 
 _MARKER = "ACTIONHERO_STORE_TESTS"
 
@@ -50,22 +50,6 @@ def _marked(marker: str) -> list[str]:
 
 def _read(path: Path) -> bytes:
     return path.read_bytes()
-
-
-@pytest.fixture(scope="package")
-def server_url(no_process_is_left: None) -> Iterator[StoreUrl]:
-    """A server with nothing on disk, shared by the tests of this package."""
-    store = asyncio.run(EmbeddedStore.start(None))
-    yield store.url
-    asyncio.run(store.aclose())
-
-
-@pytest.fixture
-async def client(server_url: StoreUrl) -> AsyncIterator[StoreClient]:
-    client = await StoreClient.connect(server_url)
-    await client.execute("FLUSHALL")
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

@@ -38,9 +38,14 @@ but `internal_error`.
     │   ├── ListenError
     │   └── NotConnectedError
     └── TaskError
-        └── UnknownTaskError        no such task, or no such task type
+        ├── UnknownTaskError        no such task, or no such task type
+        ├── TaskFailedError         a result was waited for, but its task failed
+        ├── TaskCancelledError      … was cancelled or discarded
+        ├── ResultTimeoutError      … has not ended in time (also a `TimeoutError`)
+        └── NoResultError           … completed, but there is no result to be had
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
@@ -330,6 +335,36 @@ class UnknownTaskError(TaskError):
 
     code = "unknown_task"
     status = 404
+
+
+class TaskFailedError(TaskError):
+    """The task whose result was waited for has failed. `error` has the `type`, `message` and
+    `traceback` of what it raised last."""
+
+    code = "task_failed"
+
+    def __init__(self, message: str, error: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.error = error
+
+
+class TaskCancelledError(TaskError):
+    """The task whose result was waited for was cancelled, or asked to be discarded."""
+
+    code = "task_cancelled"
+
+
+class ResultTimeoutError(TaskError, TimeoutError):
+    """The task has not ended in the time that its result was waited for. It goes on."""
+
+    code = "result_timeout"
+    status = 503
+
+
+class NoResultError(TaskError):
+    """There is no result to be had: its type does not keep any, or it could not be kept."""
+
+    code = "no_result"
 
 
 def public_error(error: BaseException) -> ActionHeroError:

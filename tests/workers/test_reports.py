@@ -5,7 +5,15 @@ import logging
 import pytest
 
 from actionhero.store.task_scripts import TickReply
-from actionhero.tasks.outcomes import DONE, GIVEN_BACK, Failed, Parked, Retrying
+from actionhero.tasks.outcomes import (
+    CANCELLED,
+    DONE,
+    GIVEN_BACK,
+    Discarded,
+    Failed,
+    Parked,
+    Retrying,
+)
 from actionhero.workers.claims import Claim, Settlements
 from actionhero.workers.reports import count, report
 from tests.workers.house import Counts
@@ -17,8 +25,11 @@ def test_counts_runs_by_how_they_ended() -> None:
     settlements, stats = Settlements(), Counts()
     for outcome in (DONE, DONE, Retrying(1.0, b""), Failed(b""), Parked(b""), GIVEN_BACK):
         settlements.add(Claim(b"a", "1", RECORD, None), outcome)
-    assert count(settlements, stats) == 4
-    assert stats["tasksRun"] == 4
+    settlements.add(Claim(b"a", "1", RECORD, None), Discarded(b""))
+    settlements.add(Claim(b"a", "1", RECORD, None), CANCELLED)
+    assert count(settlements, stats) == (6, 2)
+    assert stats["tasksRun"] == 6
+    assert (stats["tasksDiscarded"], stats["tasksCancelled"]) == (1, 1)
     assert (stats["tasksRetried"], stats["tasksFailed"], stats["tasksGivenBack"]) == (1, 2, 1)
 
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from actionhero.store.client import StoreClient
+from actionhero.store.inspection_scripts import InspectionScripts
 from actionhero.store.keys import QueueKeys
 from actionhero.store.link import Arg, Command, Reply
 from actionhero.store.scripts import Script
@@ -29,23 +30,42 @@ _USES = {
     "tick": ("moves", "duties", "outcomes", "replay"),
     "enqueue": (),
     "register": ("moves",),
+    "fire": ("moves", "duties"),
+    "stop": ("moves",),
+    "periodic": ("moves",),
     "renew": (),
     "leave": ("moves",),
     "reconcile": ("moves",),
     "cancel": ("moves", "places"),
     "retry": ("moves", "places"),
+    "purge": ("moves", "places"),
+    "look": (),
     "show": ("moves", "places"),
+    "outcome": (),
+    "progress": (),
     "page": (),
     "counts": (),
 }
 
 
 class Occurring(NamedTuple):
-    """A periodic type as a server registers it: `every` in ms, and the record it fires."""
+    """A periodic type as a server registers it: its schedule (see `lua/register.lua`), and the
+    record it fires."""
 
     name: str
-    every: int
+    spec: str
     record: bytes
+
+
+class Planned(NamedTuple):
+    """A periodic type as the store has it. `next` is ms, below zero if that is yet to be worked
+    out; `current` is the id of the occurrence that waits or runs."""
+
+    name: str
+    spec: str
+    record: bytes
+    next: int | None
+    current: str | None
 
 
 class Later(NamedTuple):
@@ -106,30 +126,6 @@ class TickReply(NamedTuple):
     notes: Sequence[bytes] = ()
 
 
-class Shown(NamedTuple):
-    """One task as the store has it. `place`: when it is due or failed (ms), who has it, or its
-    account, as `state` has it."""
-
-    id: str
-    state: str
-    place: str
-    record: bytes
-    troubles: bytes
-
-
-class Counts(NamedTuple):
-    """How many there are of each."""
-
-    pending: int
-    local: int
-    delayed: int
-    processing: int
-    failed: int
-    broadcast: int
-    servers: int
-    periodic: int
-
-
 def load_scripts(prelude: str | None = None) -> Mapping[str, Script]:
     """All task scripts. `prelude` stands in for `tasks.lua`: tests give one with another clock."""
     first = read_lua("tasks") if prelude is None else prelude
@@ -149,18 +145,16 @@ def read_lua(name: str) -> str:
 SCRIPTS = load_scripts()
 
 
-class QueueScripts:
+class QueueScripts(InspectionScripts):
     """The scripts of one queue. All raise what `StoreClient.execute` raises."""
 
-    __slots__ = ("_client", "_keys", "_scripts", "keys")
+    __slots__ = ("keys",)
 
     def __init__(
         self, client: StoreClient, keys: QueueKeys, scripts: Mapping[str, Script] = SCRIPTS
     ) -> None:
+        super().__init__(client, keys.for_scripts, scripts)
         self.keys = keys
-        self._client = client
-        self._keys = keys.for_scripts
-        self._scripts = scripts
 
     async def enqueue(self, arrivals: Arrivals) -> set[bytes]:
         """Add tasks. Returns the ids that existed already: those tasks are left as they are."""
@@ -176,12 +170,43 @@ class QueueScripts:
         reply = await self._scripts["tick"](self._client, self._keys, args)
         return TickReply(reply[0].decode(), *reply[1:])
 
-    async def register(self, server: str, lease: int, types: Sequence[Occurring]) -> None:
-        """Begin to work the queue under a lease; plan the periodic types."""
-        args: list[Arg] = [server, lease]
+    async def register(
+        self, server: str, lease: int, types: Sequence[Occurring], *, is_start: bool = True
+    ) -> None:
+        """Begin to work the queue under a lease; plan the periodic types. `is_start` is false when
+        a lease was lost: then what others plan is left alone."""
+        args: list[Arg] = [server, lease, int(is_start)]
         for one in types:
             args += one
         await self._scripts["register"](self._client, self._keys, args)
+
+    async def fire(
+        self, name: str, expected: int, spec: str, following: int | None, times: Sequence[int]
+    ) -> int:
+        """Fire these times of a type that was planned for `expected`, and plan its next one.
+        Returns how many were fired; -1 if another server did it, or one under way is waited for."""
+        next_time = "" if following is None else following
+        args: list[Arg] = [name, expected, spec, next_time, *times]
+        return int(await self._scripts["fire"](self._client, self._keys, args))
+
+    async def stop(self, name: str) -> tuple[bool, str]:
+        """Stop a periodic type. Returns whether it was going on, and the id under way or ""."""
+        was_on, current = await self._scripts["stop"](self._client, self._keys, (name,))
+        return bool(was_on), current.decode()
+
+    async def periodic(self) -> list[Planned]:
+        """The periodic types."""
+        found = await self._scripts["periodic"](self._client, self._keys)
+        return [
+            Planned(
+                name.decode(),
+                spec.decode(),
+                record,
+                int(float(following)) if following else None,
+                current.decode() or None,
+            )
+            for name, spec, record, following, current in found
+        ]
 
     async def renew(self, server: str, lease: int) -> bool:
         """Keep the lease; False if it was lost."""
@@ -206,32 +231,14 @@ class QueueScripts:
             args += pair
         return list(await self._scripts["reconcile"](self._client, self._keys, args))
 
-    async def cancel(self, id: str) -> str:
-        """`cancelled`, or the state that prevents it, or `unknown`."""
-        return str((await self._scripts["cancel"](self._client, self._keys, (id,))).decode())
+    async def outcome(self, id: str) -> tuple[str, bytes]:
+        """`kept` and its JSON, `failed` and its error, `waiting`, or `unknown`."""
+        what, text = await self._scripts["outcome"](self._client, self._keys, (id,))
+        return what.decode(), text
 
-    async def retry(self, id: str) -> str:
-        """`retried`, or why not: `unknown`, `absent`, or the state it is in."""
-        return str((await self._scripts["retry"](self._client, self._keys, (id,))).decode())
-
-    async def show(self, id: str) -> Shown | None:
-        """One task."""
-        found = await self._scripts["show"](self._client, self._keys, (id,))
-        if not found:
-            return None
-        state, place, record, troubles = found
-        return Shown(id, state.decode(), place.decode(), record, troubles)
-
-    async def page(self, state: str, cursor: int, count: int) -> tuple[int, list[Shown]]:
-        """Up to `count` tasks of one state, and the cursor of the next page (0 at the end)."""
-        reply = await self._scripts["page"](self._client, self._keys, (state, cursor, count))
-        rows = zip(*reply[1:], strict=True)
-        return int(reply[0]), [
-            Shown(id.decode(), state, place.decode(), record, troubles or b"")
-            for id, place, record, troubles in rows
-            if record is not None
-        ]
-
-    async def counts(self) -> Counts:
-        """How many tasks there are in each state."""
-        return Counts(*await self._scripts["counts"](self._client, self._keys))
+    async def progress(self, server: str, told: Mapping[bytes, tuple[str, bytes]]) -> int:
+        """Note progress: by id, the claim's token and a JSON object. Returns how many stood."""
+        args: list[Arg] = [server]
+        for id, (token, text) in told.items():
+            args += (id, token, text)
+        return int(await self._scripts["progress"](self._client, self._keys, args))

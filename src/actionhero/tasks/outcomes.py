@@ -13,9 +13,10 @@ _TRACEBACK = 8_000
 
 
 class Done(Struct, frozen=True):
-    """It returned. `result` is JSON, where its type keeps results."""
+    """It returned. `kept` is what the store keeps of that, if its record asks for it: a member
+    `"result":…` or `"error":…` of a JSON object."""
 
-    result: bytes = b""
+    kept: bytes = b""
 
 
 class Retrying(Struct, frozen=True):
@@ -40,8 +41,6 @@ class Discarded(Struct, frozen=True):
 class Cancelled(Struct, frozen=True):
     """Somebody cancelled it while it ran."""
 
-    reason: bytes
-
 
 class Parked(Struct, frozen=True):
     """It could not even be tried: a dead letter that counts no attempt."""
@@ -57,6 +56,7 @@ Outcome: TypeAlias = Done | Retrying | Failed | Discarded | Cancelled | Parked |
 
 DONE: Final = Done()
 GIVEN_BACK: Final = GivenBack()
+CANCELLED: Final = Cancelled()
 
 
 def describe_error(error: BaseException) -> bytes:

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from actionhero.clock import Duration, milliseconds, parse_duration
-from actionhero.errors import DefinitionError
+from actionhero.errors import DefinitionError, NoResultError
 from actionhero.store.task_scripts import Arrivals, Later
 from actionhero.tasks.dead_letters import DeadLetters
 from actionhero.tasks.outbox import BYTES, LIMIT, Outbox
+from actionhero.tasks.periodic import PeriodicTypes
 from actionhero.tasks.record import BANDS, new_record
+from actionhero.tasks.results import Progress, Results, read_progress, read_result
 from actionhero.tasks.task import Task, TaskDefinition
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class Provider(Protocol):
     def provide(self, kind: Any) -> Any: ...
 
 
-class Tasks(DeadLetters):
+class Tasks(DeadLetters, PeriodicTypes):
     """The queues of one app. Every method raises `StoreError` when the store is away."""
 
     def __init__(
@@ -53,6 +55,7 @@ class Tasks(DeadLetters):
     ) -> None:
         super().__init__(client, keys, definitions)
         self._stats = stats
+        self._results = Results(client)
         self._provider = provider
         self._outboxes: dict[str, Outbox] = {}
         self._known: dict[str, float] = {}
@@ -60,7 +63,8 @@ class Tasks(DeadLetters):
             definition.connect(self)
 
     def close(self) -> None:
-        """Leave the types: enqueueing is an error from now on."""
+        """Leave the types: enqueueing is an error from now on, and so is waiting for results."""
+        self._results.close()
         for definition in self.definitions.values():
             if definition.service is self:
                 definition.connect(None)
@@ -123,17 +127,37 @@ class Tasks(DeadLetters):
         existing = await self.scripts(queue).enqueue(arrivals)
         return arrivals.count - len(existing)
 
-    async def cancel(self, task: Task | str) -> bool:
-        """Take a task out of its queue. False if it runs already, failed, or is not there."""
-        if isinstance(task, Task):
-            return await self.scripts(task.queue).cancel(task.id) == "cancelled"
-        for queue in await self.queues():
-            told = await self.scripts(queue).cancel(task)
-            if told != "unknown":
-                return told == "cancelled"
-        return False
+    # what comes of them
 
-    # what its types and its workers need
+    async def result(self, task: Task, timeout: Duration | None = None) -> Any:
+        """Wait for what comes of a task; see `Task.result`."""
+        decode = task.definition.read_result
+        if decode is None:
+            raise NoResultError(
+                f"task type {task.name!r} keeps no results; define it with keep_result=\"1h\""
+            )
+        called = f"task {task.name!r} ({task.id})"
+        kept = await self._results.wait(self.scripts(task.queue), task.id, called, timeout)
+        return read_result(kept, decode, called)
+
+    async def progress(self, task: Task) -> Progress | None:
+        """How far a task has come; see `Task.progress`."""
+        text = await self._client.execute("HGET", self.scripts(task.queue).keys.progress, task.id)
+        return None if text is None else read_progress(text)
+
+    async def cancel(self, task: Task | str) -> bool:
+        """Take a task out of its queue, or have it stopped where it runs; see `Task.cancel`."""
+        if isinstance(task, Task):
+            id, queues = task.id, [task.queue]
+        else:
+            id, queues = task, await self.queues()
+        for queue in queues:
+            told = await self.scripts(queue).cancel(id)
+            if told == "cancelled" and self._stats is not None:
+                self._stats.increment("tasks:tasksCancelled")
+            if told != "unknown":
+                return told in {"cancelled", "cancelling"}
+        return False
 
     async def announce(self, queue: str) -> None:
         """Enter the queue among the known ones. Comes before its first task."""

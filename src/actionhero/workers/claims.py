@@ -1,6 +1,7 @@
 """What a lane holds: claims, and how they are settled with the next tick."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Optional
 
 from msgspec import Struct
 
@@ -17,7 +18,6 @@ from actionhero.tasks.outcomes import (
     Parked,
     Retrying,
 )
-from actionhero.tasks.record import ONCE
 
 
 class Claim(Struct, eq=False, gc=False):
@@ -31,9 +31,18 @@ class Claim(Struct, eq=False, gc=False):
     """Whether somebody else has it now; what it still does counts for nothing."""
     is_in_thread: bool = False
     """Whether a thread works on it, which cannot be stopped."""
+    is_cancelled: bool = False
+    """Whether somebody cancelled it while it ran."""
+    has_progress: bool = False
+    """Whether it said something of its progress, which is to be forgotten with it."""
+    tell: Optional["Teller"] = None
+    """Where to say that."""
 
 
+Teller = Callable[[Claim, float, str], None]
 Settled = tuple[Claim, Outcome]
+_PLAIN: Final = b"o-"
+"""Kind and flag of a record about which there is nothing to do when it is done."""
 _WHAT: Final = {
     Done: "d",
     Retrying: "r",
@@ -68,7 +77,12 @@ class Settlements:
 
     def add(self, claim: Claim, outcome: Outcome) -> None:
         """Settle a claim so."""
-        if outcome is DONE and claim.troubles is None and claim.record[2] == ONCE:
+        if (
+            outcome is DONE
+            and claim.record[2:4] == _PLAIN
+            and claim.troubles is None
+            and not claim.has_progress
+        ):
             self.plain.append(claim)  # there is nothing to do about it but to forget it
         else:
             self.others.append((claim, outcome))
@@ -98,6 +112,6 @@ def _details(outcome: Outcome) -> tuple[int, bytes]:
     match outcome:
         case Retrying(delay, error):
             return round(delay * 1000), error
-        case Failed(text) | Discarded(text) | Cancelled(text) | Parked(text) | Done(text):
+        case Failed(text) | Discarded(text) | Parked(text) | Done(text):
             return 0, text
     return 0, b""

@@ -21,7 +21,8 @@ from actionhero.clock import format_duration
 from actionhero.deadlines import Deadlines, LimitExpiredError
 from actionhero.errors import ActionHeroError, DefinitionError, UnknownTaskError
 from actionhero.tasks.outcomes import DONE, Outcome, Parked, describe_error
-from actionhero.tasks.record import read_body, read_troubles
+from actionhero.tasks.record import is_kept, read_body, read_troubles
+from actionhero.tasks.results import done_with
 from actionhero.tasks.retry import judge
 from actionhero.tasks.task import Task, TaskDefinition
 from actionhero.tasks.views import parent_of
@@ -68,6 +69,7 @@ class Ready:
                 id,
                 read_troubles(claim.troubles),
                 parent_of(id, claim.record),
+                claim.tell and functools.partial(claim.tell, claim),
             )
         return arguments
 
@@ -102,10 +104,10 @@ class Executor:
         log_context.set({"task": body.name, "task_id": claim.id.decode()})
         try:
             if ready.limit is None:
-                await self._call(ready, arguments, claim)
+                value = await self._call(ready, arguments, claim)
             else:
                 with ready.limit:
-                    await self._call(ready, arguments, claim)
+                    value = await self._call(ready, arguments, claim)
         except asyncio.CancelledError as exc:
             if _is_being_cancelled():
                 raise
@@ -114,7 +116,7 @@ class Executor:
             return _raised(ready, claim, _too_long(ready))
         except (Exception, SystemExit) as exc:
             return _raised(ready, claim, exc)
-        return DONE
+        return done_with(value) if is_kept(claim.record) else DONE
 
     def _call(self, ready: Ready, arguments: dict[str, Any], claim: Claim) -> Awaitable[Any]:
         if ready.is_async:

@@ -10,8 +10,15 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from actionhero.store.task_scripts import TickReply
-from actionhero.tasks.outcomes import GIVEN_BACK, Outcome, Parked, describe_error
-from actionhero.workers.claims import Claim, Settlements
+from actionhero.tasks.outcomes import (
+    CANCELLED,
+    GIVEN_BACK,
+    Done,
+    Outcome,
+    Parked,
+    describe_error,
+)
+from actionhero.workers.claims import Claim, Settlements, Teller
 from actionhero.workers.executor import Executor
 from actionhero.workers.slots import Slots
 
@@ -19,9 +26,16 @@ _log = logging.getLogger("actionhero.tasks")
 
 
 class Hand:
-    """Claims, by where they stand. `finished` is called after each run."""
+    """Claims, by where they stand. `finished` is called after each run, `tell` when a task says
+    something of its progress."""
 
-    def __init__(self, slots: Slots, executor: Executor, finished: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        slots: Slots,
+        executor: Executor,
+        finished: Callable[[], None],
+        tell: Teller | None = None,
+    ) -> None:
         self.held: dict[bytes, Claim] = {}
         self.backlog: deque[Claim] = deque()
         self.settlements = Settlements()
@@ -32,6 +46,7 @@ class Hand:
         self._slots = slots
         self._executor = executor
         self._finished = finished
+        self._tell = tell
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -44,7 +59,7 @@ class Hand:
         """Take what was claimed; start as many as slots were taken for it, give back the rest."""
         troubles = reply.troubles or [None] * len(reply.ids)
         for id, record, trouble in zip(reply.ids, reply.records, troubles, strict=True):
-            claim = self.held[id] = Claim(id, token, record, trouble)
+            claim = self.held[id] = Claim(id, token, record, trouble, tell=self._tell)
             self.backlog.append(claim)
         self.last_start = self._loop.time()
         startable = min(slots, len(self.backlog))
@@ -89,6 +104,19 @@ class Hand:
                     running.cancel()
         self.backlog = deque(claim for claim in self.backlog if not claim.is_dropped)
 
+    def cancel(self, id: bytes, token: str) -> None:
+        """Somebody cancelled this one. Does nothing if it has ended, or was told already."""
+        claim = self.held.get(id)
+        if claim is None or claim.token != token or claim.is_cancelled:
+            return
+        claim.is_cancelled = True
+        if running := self._running.get(claim):
+            running.cancel()
+        elif claim in self.backlog:
+            self.backlog.remove(claim)
+            self._settle(claim, CANCELLED)
+            self._finished()
+
     def _start_next(self) -> None:
         self.last_start = self._loop.time()
         self._start(self.backlog.popleft())
@@ -102,16 +130,27 @@ class Hand:
             outcome = await self._executor.execute(claim)
         except asyncio.CancelledError:
             outcome = None if claim.is_in_thread else GIVEN_BACK
+            if claim.is_cancelled and claim.is_in_thread:
+                _log.warning(
+                    "task %s was cancelled, but a thread cannot be stopped: it goes on, and what "
+                    "comes of it counts for nothing",
+                    claim.id.decode("utf-8", "replace"),
+                )
         except Exception as exc:  # ours, not the task's: it must not keep the slot and the task
             _log.exception("task %s could not be run", claim.id.decode("utf-8", "replace"))
             outcome = Parked(describe_error(exc))
         del self._running[claim]
+        if claim.is_cancelled and not isinstance(outcome, Done):
+            outcome = CANCELLED
         if outcome is not None and not claim.is_dropped:
-            if not self.settlements.is_any:
-                self.oldest_outcome = self._loop.time()
-            self.settlements.add(claim, outcome)
+            self._settle(claim, outcome)
         if self.backlog and not self._slots.is_contended:
             self._start_next()
         else:
             self._slots.give()
         self._finished()
+
+    def _settle(self, claim: Claim, outcome: Outcome) -> None:
+        if not self.settlements.is_any:
+            self.oldest_outcome = self._loop.time()
+        self.settlements.add(claim, outcome)

@@ -31,14 +31,18 @@ from actionhero.tasks.queue import Counter
 from actionhero.workers.alarm import Alarm
 from actionhero.workers.claims import Settlements
 from actionhero.workers.executor import Executor
+from actionhero.workers.firing import OUTDATED, Firing
 from actionhero.workers.hand import Hand
 from actionhero.workers.heartbeat import Heartbeat, Lease
 from actionhero.workers.listener import Listener
-from actionhero.workers.reports import count, report
+from actionhero.workers.progress import ProgressLine
+from actionhero.workers.reports import count, orders, report
 from actionhero.workers.slots import Slots
 
 _log = logging.getLogger("actionhero.tasks")
 _POLL = 2.0
+_WATCH = 0.5
+"""Seconds between two looks while something runs: whether it was cancelled."""
 _AFTER_ERROR = 1.0
 _LIMIT = 200
 """Tasks claimed in one tick, at most."""
@@ -93,19 +97,23 @@ class Lane:
     ) -> None:
         self.queue = scripts.keys.name
         self.runs = 0
+        self.failures = 0
         self._scripts = scripts
         self._options = options
         self._parts = parts
         self._slots = parts.slots
         self._types = types
         self._loop = asyncio.get_running_loop()
-        self._hand = Hand(parts.slots, parts.executor, self._finished)
+        self._progress = ProgressLine(scripts, options.server)
+        self._hand = Hand(parts.slots, parts.executor, self._finished, self._progress.tell)
+        self._firing = Firing(scripts, parts.stats)
         self._listener = Listener(parts.client, scripts.keys, options.server, self._look)
         self._alarm = Alarm()
         self._unanswered: _Turn | None = None
         self._number = 0
         self._ahead = 0
         self._is_registered = False
+        self._has_started = False
         self._is_closing = False
         self._is_hungry = True
         self._hints = 0
@@ -123,8 +131,10 @@ class Lane:
     async def register(self) -> None:
         """Begin to work the queue. Raises `StoreError`."""
         lease = round(self._options.lease * 1000)
-        await self._scripts.register(self._options.server, lease, self._types)
-        self._is_registered = True
+        await self._scripts.register(
+            self._options.server, lease, self._types, is_start=not self._has_started
+        )
+        self._is_registered = self._has_started = True
         self._is_hungry = True
         self._parts.heartbeat.keep(self.queue, Lease(self._scripts, self._look))
 
@@ -136,6 +146,7 @@ class Lane:
                 await self._live()
         finally:
             listening.cancel()
+            await self._progress.aclose()
             self._alarm.cancel()
 
     def close(self) -> None:
@@ -241,6 +252,8 @@ class Lane:
         self._take(turn, reply)
         if reply.held != len(self._hand.held):
             await self._reconcile()
+        if reply.notes:
+            await self._plan_types(reply.notes)
 
     # a tick on its way out
 
@@ -275,9 +288,13 @@ class Lane:
     def _take(self, turn: _Turn, reply: TickReply) -> None:
         hand = self._hand
         hand.forget(turn.settlements.claims())
-        self.runs += count(turn.settlements, self._parts.stats)
+        runs, failures = count(turn.settlements, self._parts.stats)
+        self.runs += runs
+        self.failures += failures
         if reply.notes or reply.refused:
             report(self.queue, reply, self._parts.stats)
+            for id, claimed_by in orders(reply):
+                hand.cancel(id, claimed_by)
         hand.receive(reply, turn.token, turn.reserved)
         if self._is_closing:
             hand.give_back_backlog()
@@ -289,13 +306,21 @@ class Lane:
     def _plan_look(self, turn: _Turn, reply: TickReply) -> None:
         if turn.want:
             self._is_hungry = len(reply.ids) >= turn.want
-        wait = _POLL if reply.wait < 0 else min(_POLL, reply.wait / 1000)
+        most = _WATCH if self._hand.held else _POLL
+        wait = most if reply.wait < 0 else min(most, reply.wait / 1000)
         if reply.status == "expired":
             self._parts.heartbeat.renew_now()
             self._is_hungry, wait = False, _UNTIL_RENEWED
-        if wait < _POLL:
+        if wait < most:
             self._next_duties = 0.0
         self._next_look = self._loop.time() + wait
+
+    async def _plan_types(self, notes: Sequence[bytes]) -> None:
+        """Types by the clock came due, or are planned as a version did that is gone."""
+        if await self._firing.answer(notes):
+            self._look()
+        if any(note.startswith(OUTDATED) for note in notes):
+            await self.register()
 
     async def _reconcile(self) -> None:
         """The store and we do not agree on what we hold: it lost a moment, or gave ours away."""

@@ -25,15 +25,18 @@ _NOTES: Final = {
     "poisoned": (logging.ERROR, "task %s failed: too many servers were lost under it (last %s)",
                  "tasksFailed"),
     "reaped": (logging.WARNING, "server %s is gone: its lease ran out%s", ""),
+    "cancelled": (logging.INFO, "task %s ends cancelled: it will not run again%s", "tasksCancelled"),
     "removed": (logging.INFO, "periodic task %s stops: no server defines it any more%s", ""),
     "fanout": (logging.INFO, "task %s ended everywhere (expected, done, failed, absent: %s)", ""),
     "missing": (logging.ERROR, "task %s has no record in the store: it is dropped%s", ""),
 }  # fmt: skip
 
+_ORDER: Final = b"cancel "
 
-def count(settlements: Settlements, stats: Counter) -> int:
-    """Count what the store has settled. Returns how many runs that were."""
-    runs = len(settlements.plain)
+
+def count(settlements: Settlements, stats: Counter) -> tuple[int, int]:
+    """Count what the store has settled. Returns how many runs that were, and how many failures."""
+    runs, failures = len(settlements.plain), 0
     for _, outcome in settlements.others:
         match outcome:
             case Done():
@@ -43,6 +46,7 @@ def count(settlements: Settlements, stats: Counter) -> int:
                 stats.increment("tasks:tasksRetried")
             case Failed():
                 runs += 1
+                failures += 1
                 stats.increment("tasks:tasksFailed")
             case Discarded():
                 runs += 1
@@ -51,12 +55,13 @@ def count(settlements: Settlements, stats: Counter) -> int:
                 runs += 1
                 stats.increment("tasks:tasksCancelled")
             case Parked():
+                failures += 1
                 stats.increment("tasks:tasksFailed")
             case GivenBack():
                 stats.increment("tasks:tasksGivenBack")
     if runs:
         stats.increment("tasks:tasksRun", runs)
-    return runs
+    return runs, failures
 
 
 def tell_raised(outcome: Outcome, error: BaseException, named: Mapping[str, object]) -> None:
@@ -70,10 +75,20 @@ def tell_raised(outcome: Outcome, error: BaseException, named: Mapping[str, obje
             _log.info("task discarded: %s", error, extra=named)
 
 
+def orders(reply: TickReply) -> list[tuple[bytes, str]]:
+    """The tasks that we are told to cancel: their ids and tokens."""
+    told = (note.split(b" ") for note in reply.notes if note.startswith(_ORDER))
+    return [(id, token.decode()) for _, id, token in told]
+
+
 def report(queue: str, reply: TickReply, stats: Counter) -> None:
     """Tell it."""
     for note in reply.notes:
+        if note.startswith(_ORDER):
+            continue
         kind, _, rest = note.decode("utf-8", "replace").partition(" ")
+        if kind not in _NOTES:
+            continue  # it is for the lane
         id, _, more = rest.partition(" ")
         level, message, stat = _NOTES[kind]
         _log.log(level, message, id, more, extra={"queue": queue})

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from actionhero.deadlines import Deadlines
@@ -71,6 +71,11 @@ class Worker:
         return sum(lane.runs for lane in self._lanes)
 
     @property
+    def failures(self) -> int:
+        """How many of them ended among the dead letters."""
+        return sum(lane.failures for lane in self._lanes)
+
+    @property
     def is_idle(self) -> bool:
         """Whether no queue had anything to do when it last looked, and nothing runs."""
         return all(lane.is_idle for lane in self._lanes)
@@ -110,17 +115,20 @@ class Worker:
         await heartbeat.stop()
         self._executor.close()
 
-    async def run_burst(self) -> int:
+    async def run_burst(
+        self, stopped: Callable[[], bool] = lambda: False, deadline: float = 0.0
+    ) -> int:
         """Work until no queue has anything to run now and nobody runs anything of them, then end.
 
-        What is delayed is not waited for. Returns how many runs came to an end here.
+        What is delayed is not waited for. Once it is `stopped`, what runs may go on for `deadline`
+        seconds. Returns how many runs came to an end here.
         """
         await self.start()
         try:
-            while not await self._is_all_done():  # noqa: ASYNC110  others' tasks count too
+            while not stopped() and not await self._is_all_done():  # others' tasks count too
                 await asyncio.sleep(_BURST_POLL)
         finally:
-            await self.drain(0.0)
+            await self.drain(deadline if stopped() else 0.0)
         return self.runs
 
     def _lane(self, queue: str, parts: Parts) -> Lane:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import signal
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from actionhero.actions.documentation import describe
 from actionhero.app import App
@@ -26,6 +26,13 @@ from actionhero.workers.worker import Worker
 
 _log = logging.getLogger("actionhero.server")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Burst(NamedTuple):
+    """How a burst ended: tasks that failed, and the signal that stopped it, if one did."""
+
+    failures: int
+    stopped_by: signal.Signals | None
 
 
 class Server:
@@ -71,6 +78,24 @@ class Server:
             finally:
                 await self.aclose()
         return taken[0]
+
+    async def burst(self) -> Burst:
+        """Work off the queues and end; a stop signal ends that earlier, as it ends `run`.
+
+        Raises `SetupError`, `StoreError`.
+        """
+        with _stop_signals() as (asked, forced, taken):
+            failures = 0
+            try:
+                await _until(asked, self.start())
+                if self.is_ready:
+                    worker = self.make_worker()
+                    deadline = self.settings.general.shutdown_timeout
+                    await _until(forced, worker.run_burst(asked.is_set, deadline))
+                    failures = worker.failures
+            finally:
+                await self.aclose()
+        return Burst(failures, taken[0] if taken else None)
 
     async def start(self) -> None:
         """Bring everything up; what was up is brought down again if a step fails."""
@@ -219,7 +244,7 @@ def _stop_signals() -> Iterator[tuple[asyncio.Event, asyncio.Event, list[signal.
             loop.remove_signal_handler(number)
 
 
-async def _until(event: asyncio.Event, coroutine: Coroutine[Any, Any, None]) -> None:
+async def _until(event: asyncio.Event, coroutine: Coroutine[Any, Any, Any]) -> None:
     """Run `coroutine`, cancelled when `event` is set; its error is raised."""
     task = asyncio.create_task(coroutine)
     waiting = asyncio.create_task(event.wait())

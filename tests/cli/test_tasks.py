@@ -23,7 +23,7 @@ def on_disk(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def burst(actionhero: Run) -> None:
-    assert actionhero("work", "--burst")[0] == 0
+    assert actionhero("work", "--burst")[0] in {0, 1}
 
 
 def enqueue(actionhero: Run, *args: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actionhero.cli.banner import print_banner
-from actionhero.cli.frame import INTERRUPTED, guarded
+from actionhero.cli.frame import FAILED, INTERRUPTED, guarded, report
 from actionhero.cli.loading import Loaded, load, load_project_settings
 from actionhero.cli.output import is_terminal
 from actionhero.settings import Settings
@@ -89,21 +89,25 @@ def _shared_ports(settings: Settings) -> Iterator[dict[str, str]]:
 
 
 def burst(loaded: Loaded) -> int:
-    """Work off the queues and end when they are empty."""
+    """Work off the queues and end when they are empty; the exit code tells whether tasks failed."""
     import uvloop
 
     from actionhero.server import Server
 
-    async def run() -> None:
-        server = Server(loaded.app, without_worker(loaded.settings))
-        await server.start()
-        try:
-            await server.make_worker().run_burst()
-        finally:
-            await server.stop()
+    async def run() -> int:
+        told = await Server(loaded.app, without_worker(loaded.settings)).burst()
+        if told.stopped_by == signal.SIGINT:
+            return INTERRUPTED
+        if told.failures:
+            one = told.failures == 1
+            report(
+                f"{told.failures} {'task' if one else 'tasks'} failed; "
+                f"`actionhero tasks failed` shows {'it' if one else 'them'}"
+            )
+            return FAILED
+        return 0
 
-    uvloop.run(run())
-    return 0
+    return uvloop.run(run())
 
 
 def without_worker(settings: Settings) -> Settings:

@@ -121,7 +121,7 @@ async def test_one_enqueued_by_hand_is_a_task_like_any(house: House) -> None:
     assert runs == [1]
     (one,) = await house.tasks.periodic()
     assert (one.name, one.queue, one.scope, one.current) == ("sweep", "default", "any", None)
-    assert str(one.schedule) == "every 1h 0m"
+    assert str(one.schedule) == "every 1h"
 
 
 async def test_says_what_there_is(house: House) -> None:

@@ -11,6 +11,7 @@ from actionhero.cli.inputs import FREE_OPTIONS, parse_inputs, print_usage, refus
 from actionhero.cli.loading import Loaded, load_quietly, with_services
 from actionhero.cli.options import app_options, json_option
 from actionhero.cli.output import print_json, print_table
+from actionhero.cli.tasks_periodic import periodic
 from actionhero.clock import parse_duration
 from actionhero.errors import UnknownTaskError
 from actionhero.messages import Words
@@ -31,6 +32,9 @@ _LIMIT = click.option(
 @click.group(cls=Suggesting)
 def tasks() -> None:
     """List, show, enqueue and retry tasks."""
+
+
+tasks.add_command(periodic)
 
 
 @tasks.command("list")

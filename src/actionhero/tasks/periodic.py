@@ -6,7 +6,8 @@ end one for good, take it out of the code.
 
 from msgspec import Struct
 
-from actionhero.store.task_scripts import Planned
+from actionhero.store.keys import queue_of
+from actionhero.store.task_scripts import Planned, QueueScripts
 from actionhero.tasks.inspection import Inspection
 from actionhero.tasks.schedule import STOPPED, Schedule, read_spec
 
@@ -32,9 +33,9 @@ class PeriodicTypes(Inspection):
     async def periodic(self) -> list[PeriodicView]:
         """All periodic types that servers planned, by name."""
         found = [
-            _view(queue, one)
-            for queue in await self.queues()
-            for one in await self.scripts(queue).periodic()
+            _view(queue_of(shard), one)
+            for shard in await self.shards()
+            for one in await self.scripts(shard).periodic()
         ]
         return sorted(found, key=lambda one: (one.name, one.queue))
 
@@ -44,11 +45,10 @@ class PeriodicTypes(Inspection):
         An occurrence that waits is cancelled, one that runs comes to its end. Returns whether it
         was going on.
         """
-        stopped = [await self._stop(queue, name) for queue in await self.queues()]
+        stopped = [await self._stop(self.scripts(one), name) for one in await self.shards()]
         return any(stopped)
 
-    async def _stop(self, queue: str, name: str) -> bool:
-        scripts = self.scripts(queue)
+    async def _stop(self, scripts: QueueScripts, name: str) -> bool:
         was_on, current = await scripts.stop(name)
         if current:
             await scripts.cancel(current, only_waiting=True)

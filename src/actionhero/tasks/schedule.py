@@ -14,6 +14,7 @@ up, or the queue was paused.
 """
 
 import functools
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
@@ -49,7 +50,7 @@ class Every(Struct, frozen=True):
         return str(round(self.every * 1000))
 
     def __str__(self) -> str:
-        return f"every {format_duration(self.every)}"
+        return "every " + re.sub(r" 0[hms]$", "", format_duration(self.every))
 
 
 class ByClock(Struct, frozen=True):

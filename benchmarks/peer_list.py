@@ -109,8 +109,8 @@ PEERS: tuple[Peer, ...] = (
         # The default of two messages a thread makes each fetch wait for the last.
         env={"dramatiq_queue_prefetch": "200"},
         traits=Traits(
-            safe="heartbeat_timeout 10 s",
-            held_for="1 min",
+            safe="heartbeat_timeout 10 s, maintenance_chance 1 %",
+            held_for="1 min and a chance",
             period=0,
             parked=(("ZCARD", "dramatiq:default.XQ"),),
         ),

@@ -38,15 +38,19 @@ def _read_stat(stat: Path) -> list[str]:
     return stat.read_text().rpartition(")")[2].split()
 
 
-def read_cpu_seconds(session: int) -> float:
-    """Give the processor time used so far by the living processes of a session, in seconds."""
-    ticks = 0
+def _members(session: int) -> Iterator[tuple[int, list[str]]]:
+    """Give the living processes of a session, each with the fields of its `stat`."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         # A process may end between the listing and the look.
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             fields = _read_stat(stat)
             if int(fields[3]) == session:
-                ticks += int(fields[11]) + int(fields[12])
+                yield int(stat.parent.name), fields
+
+
+def read_cpu_seconds(session: int) -> float:
+    """Give the processor time used so far by the living processes of a session, in seconds."""
+    ticks = sum(int(fields[11]) + int(fields[12]) for _, fields in _members(session))
     return ticks / TICKS_PER_SECOND
 
 
@@ -86,7 +90,12 @@ class Contestant:
 
     def kill(self) -> None:
         """End the process and all that it started, at once, as a power cut would."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        session = self.process.pid
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(session, signal.SIGKILL)
+        for process, _ in _members(session):  # a child may have made a group of its own
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> None:
@@ -96,9 +105,7 @@ class Contestant:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(10)
         # What the process leaves behind (worker children) is in its session, which is ours.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.kill()
 
 
 @contextlib.contextmanager

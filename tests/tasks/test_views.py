@@ -1,6 +1,6 @@
 """Tasks as people see them."""
 
-from actionhero.store.task_scripts import Shown
+from actionhero.store.inspection_scripts import Shown
 from actionhero.tasks.views import parent_of, view
 
 RECORD = b'1no-1800000000123{"name":"send","params":{"n":1}}'
@@ -9,7 +9,7 @@ COPY = b'1nc-1800000000123{"name":"send","params":{}}'
 
 def test_a_delayed_one_that_raised_is_retrying() -> None:
     shown = view("q", Shown("t", "delayed", "1800000009999", RECORD, b'1 2 {"type":"E"}'))
-    assert (shown.state, shown.due_at, shown.attempts, shown.lapses) == (
+    assert (shown.state, shown.run_at, shown.attempts, shown.lapses) == (
         "retrying",
         1_800_000_009_999,
         1,
@@ -23,7 +23,7 @@ def test_one_that_only_lapsed_is_delayed() -> None:
 
 def test_what_cannot_be_read_is_shown_as_it_is() -> None:
     shown = view("q", Shown("t", "failed", "1800000000456", b"\xff9garbage", b""))
-    assert (shown.name, shown.params, shown.failed_at) == ("?", "\\xff9garbage", 1_800_000_000_456)
+    assert (shown.name, shown.params, shown.finished_at) == ("?", "\\xff9garbage", 1_800_000_000_456)
 
 
 def test_only_a_copy_has_a_parent() -> None:

@@ -28,6 +28,12 @@ def check_queue_name(name: str) -> str:
     return name
 
 
+def queue_of(shard: str) -> str:
+    """The queue that a shard is of; one that is no shard is a queue itself."""
+    queue, dot, number = shard.rpartition(".")
+    return queue if dot and number.isdigit() else shard
+
+
 class QueueKeys:
     """The keys of one queue, or of one shard of it.
 
@@ -53,6 +59,13 @@ class QueueKeys:
     | `orders:` | hash a server | id → claim token of a task that it shall cancel |
     | `result:` | string an id | what came of a task, for as long as its type keeps that |
     | `ended` | channel | the ids of the tasks whose result is kept |
+    | `limits` | hash | limited type → most at once, ms that each start costs, starts in a row |
+    | `rates` | hash | type with a rate → when it lets the next one start (ms) |
+    | `openings` | zset | types of which the first that waits may start, by when (ms) |
+    | `busy:` | set a type | ids that may run: they do, or are next in their queue |
+    | `waiting:` | list a type | ids whose turn came, but not that of their type |
+    | `unique` | hash | type and what makes a task unique → id of the one that stands |
+    | `paused` | string | there while nothing is to be claimed |
     """
 
     __slots__ = ("ended", "for_scripts", "name", "progress", "wake", "wakes")
@@ -93,6 +106,13 @@ QUEUE_KEYS = (
     "result:",
     "progress",
     "ended",
+    "limits",
+    "rates",
+    "openings",
+    "busy:",
+    "waiting:",
+    "unique",
+    "paused",
 )
 
 

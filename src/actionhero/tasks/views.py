@@ -1,40 +1,70 @@
-"""A task as people see it: in the CLI, in `status`, from Python."""
+"""Tasks and queues as people see them: in the CLI, in `status`, from Python."""
 
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
 from actionhero.codec import decode_json
 from actionhero.errors import MalformedError
-from actionhero.store.task_scripts import Shown
-from actionhero.tasks.record import UnreadableRecordError, enqueued_at, read_body, read_troubles
+from actionhero.store.inspection_scripts import Shown
+from actionhero.tasks.record import (
+    Priority,
+    Scope,
+    UnreadableRecordError,
+    enqueued_at,
+    read_body,
+    read_troubles,
+)
+from actionhero.tasks.results import Progress, read_kept, read_progress
 
 STATES = ("pending", "local", "delayed", "processing", "failed")
 """The states that can be listed."""
+_PRIORITIES: Final[dict[bytes, Priority]] = {
+    b"h": "high",
+    b"n": "normal",
+    b"l": "low",
+}
+_ALL: Final = frozenset(b"abcd")
+_PERIODIC: Final = frozenset(b"pbd")
+_FIRST_TIME: Final = 1_000_000_000_000
+"""Claim tokens from here on are times (ms)."""
 
 
 class TaskView(Struct, frozen=True, kw_only=True):
     """One task. Times are ms since the epoch, by the store's clock.
 
-    `due_at` is set while it is delayed or retrying, `failed_at` once it failed, `server` while it
-    is processing. A task on all servers has an `account` while its copies run: how many are
-    expected, done, failed, absent. `error` has `type`, `message` and `traceback`.
+    - `run_at`: when it is due, while it is delayed or retrying.
+    - `started_at`: when its server claimed it, by that server's clock, while it is processing.
+    - `finished_at`: when it failed, or ended, where its result is kept.
+    - `server`: who has it, whom a copy waits for, or on whom it failed.
+    - `account`: of a task on all servers while its copies run: how many are expected, done, failed,
+      absent.
+    - `error`: of the last attempt that raised: its `type`, `message` and `traceback`.
+    - `result`: as JSON has it, while its type keeps it. Of a task that has ended no more is kept
+      than name, state, result and error.
     """
 
     id: str
     queue: str
     state: str
     name: str
-    params: Any
-    enqueued_at: int
+    params: Any = None
+    priority: Priority = "normal"
+    scope: Scope = "any"
+    is_periodic: bool = False
+    enqueued_at: int | None = None
+    run_at: int | None = None
+    started_at: int | None = None
+    finished_at: int | None = None
     attempts: int = 0
     lapses: int = 0
-    error: dict[str, str] | None = None
-    due_at: int | None = None
-    failed_at: int | None = None
     server: str | None = None
     parent: str | None = None
+    is_copy: bool = False
     account: dict[str, int] | None = None
+    error: dict[str, str] | None = None
+    progress: Progress | None = None
+    result: Any = None
 
 
 class Page(Struct, frozen=True):
@@ -46,32 +76,55 @@ class Page(Struct, frozen=True):
 
 def view(queue: str, shown: Shown) -> TaskView:
     """What the store has of a task, made readable; what cannot be read is shown as it is."""
-    name, params = _content(shown.record)
+    if shown.state == "kept":
+        return _ended(queue, shown)
+    record, state = shown.record, shown.state
+    name, params = _content(record)
     troubles = read_troubles(shown.troubles)
-    state = shown.state
+    kind = record[2] if len(record) > 2 else 0
     if state == "delayed" and troubles.attempts:
         state = "retrying"
+    parent = parent_of(shown.id, record)
     return TaskView(
         id=shown.id,
         queue=queue,
         state="processing" if state == "broadcast" else state,
         name=name,
         params=params,
-        enqueued_at=enqueued_at(shown.record),
+        priority=_PRIORITIES.get(record[1:2], "normal"),
+        scope="all" if kind in _ALL else "any",
+        is_periodic=kind in _PERIODIC,
+        enqueued_at=enqueued_at(record) or None,
+        run_at=_time(shown.place) if state in {"delayed", "retrying"} else None,
+        started_at=_started(shown),
+        finished_at=_time(shown.place) if state == "failed" else None,
         attempts=troubles.attempts,
         lapses=troubles.lapses,
-        error=troubles.error,
-        due_at=_time(shown) if state in {"delayed", "retrying"} else None,
-        failed_at=_time(shown) if state == "failed" else None,
-        server=shown.place if state == "processing" else None,
-        parent=parent_of(shown.id, shown.record),
+        server=_server(shown, troubles.error),
+        parent=parent,
+        is_copy=parent is not None,
         account=_account(shown.place) if state == "broadcast" else None,
+        error=troubles.error,
+        progress=read_progress(shown.progress) if shown.progress else None,
     )
 
 
 def parent_of(id: str, record: bytes) -> str | None:
     """The task that this one is a copy of."""
     return id.rpartition("@")[0] if record[2:3] in {b"c", b"d"} else None
+
+
+def _ended(queue: str, shown: Shown) -> TaskView:
+    kept = read_kept(shown.record)
+    return TaskView(
+        id=shown.id,
+        queue=queue,
+        state=kept.state,
+        name=kept.name,
+        finished_at=kept.finished_at,
+        error=None if kept.error is None else {key: str(kept.error[key]) for key in kept.error},
+        result=decode_json(bytes(kept.result)),
+    )
 
 
 def _content(record: bytes) -> tuple[str, Any]:
@@ -82,8 +135,22 @@ def _content(record: bytes) -> tuple[str, Any]:
         return "?", record.decode("utf-8", "backslashreplace")
 
 
-def _time(shown: Shown) -> int | None:
-    return int(float(shown.place)) if shown.place else None
+def _server(shown: Shown, error: dict[str, str] | None) -> str | None:
+    match shown.state:
+        case "processing" | "local":
+            return shown.place or None
+        case "failed" if error:
+            return error.get("server")
+    return None
+
+
+def _started(shown: Shown) -> int | None:
+    token = int(shown.token) if shown.token.isdigit() else 0
+    return token if token >= _FIRST_TIME else None
+
+
+def _time(place: str) -> int | None:
+    return int(float(place)) if place else None
 
 
 def _account(text: str) -> dict[str, int]:

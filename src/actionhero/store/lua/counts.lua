@@ -1,6 +1,9 @@
 -- How many tasks there are: pending, local, delayed, processing, failed, broadcast, then the servers
--- and the periodic types.
+-- and the periodic types. Those that wait for a turn of their type are pending.
 local pending = call('LLEN', HIGH) + call('LLEN', NORMAL) + call('LLEN', LOW)
+for _, name in ipairs(call('HKEYS', LIMITS)) do
+  pending = pending + call('LLEN', WAITING .. name)
+end
 local waiting, processing = 0, 0
 local servers = call('ZRANGE', SERVERS, 0, -1)
 for _, server in ipairs(servers) do

@@ -1,26 +1,40 @@
--- Gives a dead letter another chance, with all its attempts. ARGV: id.
--- Returns retried, or why not: unknown, absent (a copy whose server is gone), or its state.
+-- Gives dead letters another chance, with all their attempts.
+-- ARGV: each: id, the time it failed ('': whenever).
+-- Returns of each: retried, or why not: unknown, changed (it is another failure), absent (a copy
+-- whose server is gone), or its state.
 local m = moves()
-local id = ARGV[1]
-local record = call('HGET', DATA, id)
-if not record then
-  return 'unknown'
+
+local function retry(id, record)
+  local server = m.is_copy(record) and string.match(id, '@([^@]*)$')
+  if server and not m.heir_of(server) then
+    return 'absent'
+  end
+  m.leave_grave(id, record)
+  call('ZREM', FAILED, id)
+  call('HDEL', ATTEMPTS, id)
+  call('DEL', RESULT .. id)
+  if server then
+    m.book(string.match(id, '^(.*)@'), m.FAILURES, -1)
+    m.push_local('RPUSH', server, id)
+  else
+    call('RPUSH', m.list_of(record), id)
+    wake(WAKE)
+  end
+  return 'retried'
 end
-if not call('ZSCORE', FAILED, id) then
-  return (places().place_of(id, record))
+
+local told = {}
+for i = 1, #ARGV, 2 do
+  local id, time = ARGV[i], ARGV[i + 1]
+  local record, score = call('HGET', DATA, id), call('ZSCORE', FAILED, id)
+  local answer
+  if score and record and (time == '' or time == score) then
+    answer = retry(id, record)
+  elseif time ~= '' then
+    answer = 'changed'
+  else
+    answer = record and places().place_of(id, record) or 'unknown'
+  end
+  told[#told + 1] = answer
 end
-local server = m.is_copy(record) and string.match(id, '@([^@]*)$')
-if server and not m.heir_of(server) then
-  return 'absent'
-end
-call('ZREM', FAILED, id)
-call('HDEL', ATTEMPTS, id)
-call('DEL', RESULT .. id)
-if server then
-  m.book(string.match(id, '^(.*)@'), m.FAILURES, -1)
-  m.push_local('RPUSH', server, id)
-else
-  call('RPUSH', m.list_of(record), id)
-  wake(WAKE)
-end
-return 'retried'
+return told

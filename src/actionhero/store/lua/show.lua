@@ -1,12 +1,20 @@
 -- One task. ARGV: id. Returns nothing if there is none, else: state, what goes with the state (when
--- it is due or failed, who has it, its account), record, troubles.
+-- it is due or failed, whose it is, its account), record, troubles, claim token, progress.
+-- Of a task that ended and whose result is kept: kept, '', and what is kept in place of the record.
 local id = ARGV[1]
 local record = call('HGET', DATA, id)
 if not record then
-  return {}
+  local kept = call('GET', RESULT .. id)
+  return kept and {'kept', '', kept, '', '', ''} or {}
 end
 local state, place = places().place_of(id, record)
-if state == 'pending' or state == 'local' then
+local token = ''
+if state == 'pending' then
   place = ''
+elseif state == 'local' then
+  place = string.sub(place, #LOCAL + 1)
+elseif state == 'processing' then
+  token = call('HGET', PROCESSING .. place, id)
 end
-return {state, place, record, call('HGET', ATTEMPTS, id) or ''}
+return {state, place, record, call('HGET', ATTEMPTS, id) or '', token,
+  call('HGET', PROGRESS, id) or ''}

@@ -12,7 +12,8 @@
 -- What stands between here and a script are its parts: functions that return functions. A part is
 -- called where it is needed, since making a function costs as much as a command.
 local DATA, HIGH, NORMAL, LOW, DELAYED, FAILED, ATTEMPTS, SERVERS, ABSENT, SCHEDULE, PERIODIC,
-  OCCURRENCE, BROADCAST, WAKE, LOCAL, PROCESSING, WAKES, TYPES, ORDERS, RESULT, PROGRESS, ENDED = unpack(KEYS)
+  OCCURRENCE, BROADCAST, WAKE, LOCAL, PROCESSING, WAKES, TYPES, ORDERS, RESULT, PROGRESS, ENDED,
+  LIMITS, RATES, OPENINGS, BUSY, WAITING, UNIQUE, PAUSED = unpack(KEYS)
 local call = redis.call
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

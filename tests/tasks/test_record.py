@@ -4,7 +4,9 @@ import pytest
 
 from actionhero.tasks.record import (
     HEADER,
+    LIMITED,
     NO_TROUBLES,
+    UNIQUE,
     Priority,
     Scope,
     Troubles,
@@ -14,6 +16,7 @@ from actionhero.tasks.record import (
     read_body,
     read_troubles,
     record_head,
+    with_members,
 )
 
 STORED = b'1no-1800000000123{"name":"send","params":{"n":1}}'
@@ -40,6 +43,17 @@ def test_reads_what_was_stored() -> None:
     assert (body.name, bytes(body.params)) == ("send", b'{"n":1}')
     assert enqueued_at(STORED) == 1_800_000_000_123
     assert STORED[HEADER:].startswith(b"{")
+
+
+def test_the_members_of_one_task_have_their_order() -> None:
+    head = record_head("send", "normal", "any", is_periodic=False, flags=UNIQUE | LIMITED, keep=500)
+    record = new_record(with_members(head, unique="send:0f", trace="00-1-2-01"), b"{}")
+    assert record == (
+        b'1noG{"name":"send","unique":"send:0f","keep":500,"trace":"00-1-2-01","params":{}}'
+    )
+    body = read_body(record[:4] + b"1800000000123" + record[4:])
+    assert (body.name, body.trace, bytes(body.params)) == ("send", "00-1-2-01", b"{}")
+    assert with_members(head) == head
 
 
 def test_members_of_later_versions_are_left_alone() -> None:

@@ -52,6 +52,7 @@ class Body(Struct):
 
     name: str
     params: Raw
+    trace: str | None = None
 
 
 _decode_body = msgspec.json.Decoder(Body).decode
@@ -84,6 +85,17 @@ def is_kept(record: bytes) -> bool:
 def new_record(head: bytes, params: bytes) -> bytes:
     """A record on its way into the store, which adds the time."""
     return head + params + b"}"
+
+
+def with_members(head: bytes, *, unique: str | None = None, trace: str | None = None) -> bytes:
+    """A head with what this one task adds to its type's: its key, its trace (both plain ASCII
+    without quotes)."""
+    if unique is not None:
+        place = head.index(b'",') + 2
+        head = b'%b"unique":"%b",%b' % (head[:place], unique.encode(), head[place:])
+    if trace is not None:
+        head = b'%b"trace":"%b","params":' % (head.removesuffix(b'"params":'), trace.encode())
+    return head
 
 
 def read_body(record: bytes) -> Body:

@@ -25,7 +25,7 @@ _NOTES: Final = {
     "poisoned": (logging.ERROR, "task %s failed: too many servers were lost under it (last %s)",
                  "tasksFailed"),
     "reaped": (logging.WARNING, "server %s is gone: its lease ran out%s", ""),
-    "cancelled": (logging.INFO, "task %s ends cancelled: it will not run again%s", "tasksCancelled"),
+    "cancelled": (logging.INFO, "task %s was cancelled, and runs no more%s", "tasksCancelled"),
     "removed": (logging.INFO, "periodic task %s stops: no server defines it any more%s", ""),
     "fanout": (logging.INFO, "task %s ended everywhere (expected, done, failed, absent: %s)", ""),
     "missing": (logging.ERROR, "task %s has no record in the store: it is dropped%s", ""),

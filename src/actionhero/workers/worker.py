@@ -125,7 +125,8 @@ class Worker:
         """
         await self.start()
         try:
-            while not stopped() and not await self._is_all_done():  # others' tasks count too
+            # others' tasks count too, so there is nothing to wait for but the state of the queues
+            while not stopped() and not await self._is_all_done():  # noqa: ASYNC110
                 await asyncio.sleep(_BURST_POLL)
         finally:
             await self.drain(deadline if stopped() else 0.0)

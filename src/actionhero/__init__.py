@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from actionhero.settings import Settings
     from actionhero.stats import Stats
     from actionhero.tasks.queue import Tasks
+    from actionhero.tasks.retry import Discard, Retry
     from actionhero.tasks.task import Task
 else:
     _HOMES = {
@@ -34,6 +35,7 @@ else:
         "settings": ("Settings",),
         "stats": ("Stats",),
         "tasks.queue": ("Tasks",),
+        "tasks.retry": ("Discard", "Retry"),
         "tasks.task": ("Task",),
     }
 
@@ -54,8 +56,10 @@ __all__ = [
     "App",
     "Cache",
     "Connection",
+    "Discard",
     "Invocation",
     "Proceed",
+    "Retry",
     "Settings",
     "Stats",
     "Task",

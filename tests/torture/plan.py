@@ -1,0 +1,13 @@
+"""What the torture app promises to do, for those who make it and those who check it. Seconds."""
+
+LEASE = 2.0
+LONG = 3.5 * LEASE
+"""How long the longest task takes."""
+LATEST = 2.5 * LEASE
+"""The longest delay."""
+FAILS = 2
+"""How often a flaky task raises before it succeeds."""
+EVERY = 0.3
+EVERY_ON_ALL = 1.0
+CRON = 2
+"""Whole seconds between two times of the type by the clock."""

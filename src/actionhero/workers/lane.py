@@ -11,7 +11,8 @@ Rules
 - Idle, a lane costs one tick a `_POLL` and one blocking command: no polling for tasks. A tick tells
   when something comes due by itself (a task, a type, the end of a dead server's lease); the poll is
   for what nobody tells, such as a hint that a server took with it when it died.
-- Store away: what runs goes on, what finishes waits, and the lane goes on by itself later.
+- Store away: what runs goes on, what finishes waits, and the lane goes on by itself later. A store
+  that is back may have lost its last second, so both compare what the lane holds.
 - Lease lost: others have our tasks. What runs is cancelled (its outcome would be refused anyway),
   and the lane registers anew.
 """
@@ -23,7 +24,7 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from actionhero.errors import StoreError, StoreUnavailableError
+from actionhero.errors import StoreError, StoreFullError, StoreUnavailableError
 from actionhero.store.client import StoreClient
 from actionhero.store.link import Arg
 from actionhero.store.task_scripts import Occurring, QueueScripts, TickReply
@@ -112,6 +113,8 @@ class Lane:
         self._unanswered: _Turn | None = None
         self._number = 0
         self._ahead = 0
+        self._reconnects = parts.client.reconnects
+        self._is_refused = False
         self._is_registered = False
         self._has_started = False
         self._is_closing = False
@@ -188,6 +191,8 @@ class Lane:
             await self._turn()
         except StoreUnavailableError:
             await self._wait_for_store()
+        except StoreFullError as exc:
+            await self._wait_for_room(exc)
         except Exception:
             _log.exception("queue %s: the worker goes on in a second", self.queue)
             await asyncio.sleep(_AFTER_ERROR)
@@ -196,6 +201,12 @@ class Lane:
         with contextlib.suppress(StoreUnavailableError):  # the client says that it stays away
             await self._parts.client.wait_connected(_AFTER_ERROR)
         await asyncio.sleep(random.uniform(0.02, 0.2))  # noqa: S311  not a secret
+
+    async def _wait_for_room(self, error: StoreFullError) -> None:
+        if not self._is_refused:
+            _log.error("queue %s: the worker waits until the store takes it: %s", self.queue, error)
+        self._is_refused = True
+        await asyncio.sleep(_AFTER_ERROR)
 
     def _is_due(self) -> bool:
         now = self._loop.time()
@@ -246,11 +257,12 @@ class Lane:
         self._unanswered = turn
         reply = await self._scripts.tick(turn.args)
         self._unanswered = None
+        self._is_refused = False
         if reply.status == "lost":
             self._lose(turn)
             return
         self._take(turn, reply)
-        if reply.held != len(self._hand.held):
+        if reply.held != len(self._hand.held) or self._reconnects != self._parts.client.reconnects:
             await self._reconcile()
         if reply.notes:
             await self._plan_types(reply.notes)
@@ -323,11 +335,13 @@ class Lane:
             await self.register()
 
     async def _reconcile(self) -> None:
-        """The store and we do not agree on what we hold: it lost a moment, or gave ours away."""
-        held = self._hand.held
+        """The store and we may not agree on what we hold: it lost a moment, or gave ours away."""
+        held, reconnects = self._hand.held, self._parts.client.reconnects
         tokens = {claim.id: claim.token for claim in held.values()}
         lost = await self._scripts.reconcile(self._options.server, tokens)
-        _log.warning("queue %s: reconciled with the store; %d tasks lost", self.queue, len(lost))
+        self._reconnects = reconnects
+        if lost:
+            _log.warning("queue %s: others have %d of its tasks", self.queue, len(lost))
         self._hand.drop(lost)
 
     def _lose(self, turn: _Turn) -> None:

@@ -6,10 +6,13 @@ Rules
 - The loop is watched: when it has not turned for `stuck_limit` seconds, the thread stops renewing.
   Then the tasks of this server lapse and run elsewhere, since here they never will.
 - A lease that was lost is told to its lane, in the loop. A store that is away is no loss: the lease
-  may well be there when it is back.
+  may well be there when it is back. Until then the thread asks every quarter of a second, which is
+  well within what `lua/tasks_duties.lua` gives a server whose lease ran out.
+- Whatever goes wrong, the thread goes on: without it this server would lose its tasks for ever.
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -57,6 +60,7 @@ class Heartbeat:
         self._wake = threading.Event()
         self._is_stopped = False
         self._is_stuck = False
+        self._complaint = ""
         self._last_pulse = time.monotonic()
         self._pulse_handle: asyncio.TimerHandle | None = None
         self._thread = threading.Thread(target=self._run, name="task leases", daemon=True)
@@ -127,18 +131,33 @@ class Heartbeat:
         except StoreError as error:
             _log.debug("leases not renewed: %s", error)
             return False
+        except Exception as error:
+            self._complain(f"the leases could not be renewed: {error!r}")
+            return False
+        is_well = True
         for queue, reply in zip(leases, replies, strict=True):
-            self._judge(queue, leases[queue], reply)
-        return True
+            is_well &= self._judge(queue, leases[queue], reply)
+        if is_well:
+            self._complaint = ""
+        return is_well
 
     def _ask(self, commands: Sequence[Command]) -> list[Reply]:
         return self._link.execute_many(self._url(), commands) if commands else []
 
-    def _judge(self, queue: str, lease: Lease, reply: Reply) -> None:
+    def _judge(self, queue: str, lease: Lease, reply: Reply) -> bool:
+        """Whether the store said what became of the lease."""
         if isinstance(reply, Exception):
-            _log.error("the lease on queue %s could not be renewed: %s", queue, reply)
-        elif reply == 0 and not self._is_stopped:
-            self._loop.call_soon_threadsafe(lease.lost)
+            self._complain(f"the lease on queue {queue} could not be renewed: {reply}")
+            return False
+        if reply == 0 and not self._is_stopped:
+            with contextlib.suppress(RuntimeError):  # the loop was closed, and all with it
+                self._loop.call_soon_threadsafe(lease.lost)
+        return True
+
+    def _complain(self, complaint: str) -> None:
+        if complaint != self._complaint:
+            _log.error(complaint)
+        self._complaint = complaint
 
 
 def _is_unknown(reply: Reply) -> bool:

@@ -53,7 +53,8 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class WebSocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """WebSocket, on HTTP's port. `origins` beside the server's own host; "*" is any."""
+    """WebSocket, on HTTP's port. `origins` beside the server's own host; "*" is any. `deflate`:
+    compressed messages for clients that offer it."""
 
     enabled: bool = True
     path: str = "/ws"
@@ -64,6 +65,7 @@ class WebSocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ping_interval: Seconds = 30.0
     write_timeout: Seconds = 30.0
     connections: Count = 10_000
+    deflate: bool = True
 
 
 class TcpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,13 +93,15 @@ class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class TaskSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Workers. `queues` empty: all that tasks are defined for."""
+    """Workers. `queues` empty: all that tasks are defined for. `processes`: children at most, for
+    tasks with `executor="process"`; 0: one for each core."""
 
     enabled: bool = True
     queues: tuple[str, ...] = ()
     concurrency: Count = 100
     lease: Seconds = 10.0
     max_lapses: Count = 3
+    processes: Annotated[int, Meta(ge=0)] = 0
 
 
 class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

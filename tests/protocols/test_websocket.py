@@ -20,6 +20,7 @@ from actionhero.protocols.websocket import (
     CONTINUATION,
     TEXT,
     Assembler,
+    DataFrame,
     Message,
     check_opening,
     check_text,
@@ -150,22 +151,26 @@ def test_listed_origins_may_connect() -> None:
 
 
 def test_a_whole_text_goes_through() -> None:
-    assert Assembler(10).add(TEXT, True, b"hello") == b"hello"
+    assert Assembler(10).add(DataFrame(TEXT, True, b"hello")) == (TEXT, b"hello")
 
 
 def test_fragments_are_joined() -> None:
     assembler = Assembler(10)
-    assert assembler.add(TEXT, False, b"he") is None
-    assert assembler.add(CONTINUATION, False, b"") is None
-    assert assembler.add(CONTINUATION, True, b"llo") == b"hello"
-    assert assembler.add(TEXT, True, b"next") == b"next"
+    assert assembler.add(DataFrame(TEXT, False, b"he")) is None
+    assert assembler.add(DataFrame(CONTINUATION, False, b"")) is None
+    assert assembler.add(DataFrame(CONTINUATION, True, b"llo")) == (TEXT, b"hello")
+    assert assembler.add(DataFrame(TEXT, True, b"next")) == (TEXT, b"next")
+
+
+def test_a_message_may_be_no_text() -> None:
+    assert Assembler(10).add(DataFrame(BINARY, True, b"\xff")) == (BINARY, b"\xff")
 
 
 def test_a_letter_may_be_cut_in_two() -> None:
     euro = "€".encode()
     assembler = Assembler(10)
-    assert assembler.add(TEXT, False, euro[:1]) is None
-    assert assembler.add(CONTINUATION, True, euro[1:]) == euro
+    assert assembler.add(DataFrame(TEXT, False, euro[:1])) is None
+    assert assembler.add(DataFrame(CONTINUATION, True, euro[1:])) == (TEXT, euro)
 
 
 @pytest.mark.parametrize(
@@ -174,8 +179,9 @@ def test_a_letter_may_be_cut_in_two() -> None:
         ([(CONTINUATION, True, b"x")], 1002),
         ([(CONTINUATION, False, b"x")], 1002),
         ([(TEXT, False, b"x"), (TEXT, True, b"y")], 1002),
-        ([(BINARY, True, b"x")], 1003),
-        ([(TEXT, False, b"x"), (BINARY, True, b"y")], 1003),
+        ([(TEXT, False, b"x"), (BINARY, True, b"y")], 1002),
+        ([(TEXT, True, b"x", True)], 1002),
+        ([(TEXT, False, b"x"), (CONTINUATION, True, b"y", True)], 1002),
         ([(TEXT, True, b"\xff")], 1007),
         ([(TEXT, False, b"\xe2\x82"), (CONTINUATION, True, b"x")], 1007),
         ([(TEXT, True, b"x" * 11)], 1009),
@@ -183,13 +189,13 @@ def test_a_letter_may_be_cut_in_two() -> None:
     ],
 )
 def test_broken_messages_have_their_close_code(
-    frames: list[tuple[int, bool, bytes]], code: int
+    frames: list[tuple[int, bool, bytes, bool]], code: int
 ) -> None:
     assembler = Assembler(10)
     for frame in frames[:-1]:
-        assert assembler.add(*frame) is None
+        assert assembler.add(DataFrame(*frame)) is None
     with pytest.raises(FrameError) as caught:
-        assembler.add(*frames[-1])
+        assembler.add(DataFrame(*frames[-1]))
     assert caught.value.close_code == code
     assert len(caught.value.message) < 120
 
@@ -202,8 +208,9 @@ def test_how_a_text_is_cut_makes_no_difference(text: str, cuts: list[int]) -> No
     parts = [payload[a:b] for a, b in itertools.pairwise(places)]
     assembler = Assembler(1000)
     for index, part in enumerate(parts):
-        whole = assembler.add(CONTINUATION if index else TEXT, index == len(parts) - 1, part)
-    assert whole == payload
+        opcode = CONTINUATION if index else TEXT
+        whole = assembler.add(DataFrame(opcode, index == len(parts) - 1, part))
+    assert whole == (TEXT, payload)
 
 
 @pytest.mark.parametrize(

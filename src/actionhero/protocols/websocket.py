@@ -6,14 +6,15 @@ Rules
   server's own host and of the listed origins may connect. Other clients send no Origin.
 - A message may come in fragments, with control frames between them (5.4). It is bounded as a
   whole, so that many small fragments gain nothing.
-- Text is UTF-8 (8.1), checked here since no JSON reader looks at the parts it skips. Binary
-  messages are not served (1003). No extension is agreed on, so reserved bits are errors (5.2).
+- Text is UTF-8 (8.1), checked here since no JSON reader looks at the parts it skips.
+- The one extension is `deflate`. Where it is not agreed on, reserved bits are errors (5.2).
 """
 
 import binascii
 import re
 from base64 import b64decode
 from collections.abc import Container, Mapping
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
@@ -27,6 +28,7 @@ from actionhero.errors import (
     UnknownActionError,
 )
 from actionhero.messages import Call
+from actionhero.protocols.deflate import Deflate
 from actionhero.protocols.replies import MessageId
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -101,33 +103,54 @@ def _check_key(key: str) -> str:
     raise HttpProtocolError("`Sec-WebSocket-Key` must be 16 bytes in base64")
 
 
+class DataFrame(NamedTuple):
+    """A frame of a message; `is_compressed` is its first reserved bit."""
+
+    opcode: int
+    is_final: bool
+    payload: bytes
+    is_compressed: bool = False
+
+
 class Assembler:
-    """Data frames to whole texts of at most `limit` bytes."""
+    """Data frames to whole messages of at most `limit` bytes."""
 
-    __slots__ = ("_limit", "_parts")
+    __slots__ = ("_deflate", "_is_compressed", "_limit", "_opcode", "_parts")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, deflate: Deflate | None = None) -> None:
         self._limit = limit
+        self._deflate = deflate
+        self._opcode = TEXT
+        self._is_compressed = False
         self._parts: bytearray | None = None
 
-    def add(self, opcode: int, is_final: bool, payload: bytes) -> bytes | None:
-        """The text that this frame completes, or None. Raises `FrameError`."""
-        if opcode == BINARY:
-            raise FrameError(UNSUPPORTED_DATA, "messages are text; binary ones are not served")
+    def add(self, frame: DataFrame) -> tuple[int, bytes] | None:
+        """The message that this frame completes, with its opcode, or None. Raises `FrameError`."""
         parts = self._parts
-        if (parts is None) == (opcode == CONTINUATION):
+        if (parts is None) == (frame.opcode == CONTINUATION):
             raise FrameError(
                 PROTOCOL_ERROR,
                 "a continuation without a beginning"
                 if parts is None
                 else "a new message before the end of the last",
             )
-        parts = bytearray() if parts is None else parts
-        if len(parts) + len(payload) > self._limit:
+        if parts is None:
+            parts = bytearray()
+            self._opcode, self._is_compressed = frame.opcode, frame.is_compressed
+        elif frame.is_compressed:
+            raise FrameError(PROTOCOL_ERROR, "a continuation that says it is compressed")
+        if len(parts) + len(frame.payload) > self._limit:
             raise FrameError(TOO_BIG, f"a message may have {self._limit} bytes")
-        parts += payload
-        self._parts = None if is_final else parts
-        return check_text(bytes(parts)) if is_final else None
+        parts += frame.payload
+        self._parts = None if frame.is_final else parts
+        return self._complete(bytes(parts)) if frame.is_final else None
+
+    def _complete(self, message: bytes) -> tuple[int, bytes]:
+        if self._is_compressed:
+            if self._deflate is None:
+                raise FrameError(PROTOCOL_ERROR, "a compressed message without an agreement on it")
+            message = self._deflate.decompress(message, self._limit)
+        return self._opcode, check_text(message) if self._opcode == TEXT else message
 
 
 def check_text(payload: bytes) -> bytes:

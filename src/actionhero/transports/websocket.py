@@ -1,6 +1,6 @@
 """WebSocket at `/ws`: connections that HTTP hands over, framed by picows.
 
-This is the only file that knows picows; `Framer` of `ws_session` is what another one would have
+Only this file and `ws_opening` know picows; `Framer` of `ws_session` is what another one would have
 to be. picows reads and writes frames. What it leaves to its user is done here and in
 `protocols.websocket`: fragments, UTF-8, reserved bits, the closing handshake, pings, and bounds on
 what a client may leave unread.
@@ -17,23 +17,30 @@ Rules
 
 import asyncio
 import logging
-import socket
 from collections.abc import Callable
 from typing import cast
 
-from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType, WSTransport
-from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stub leaves it out
+from picows import (
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+)
 
 from actionhero.actions.dispatch import Dispatcher
 from actionhero.connections import Connection
 from actionhero.errors import ActionError, DrainingError, FrameError
+from actionhero.protocols.deflate import Deflate, agree
 from actionhero.protocols.http1 import UpgradeRequest
 from actionhero.protocols.websocket import (
+    BINARY,
     GOING_AWAY,
     POLICY_VIOLATION,
     PROTOCOL_ERROR,
     TEXT,
+    UNSUPPORTED_DATA,
     Assembler,
+    DataFrame,
     check_opening,
     check_text,
     read_close,
@@ -41,19 +48,19 @@ from actionhero.protocols.websocket import (
 from actionhero.settings import WebSocketSettings
 from actionhero.transports.calls import Running, Stats
 from actionhero.transports.watch import Watch
+from actionhero.transports.ws_opening import Opened, hand_over
 from actionhero.transports.ws_session import Desk, FindFile, Session
-from actionhero.transports.ws_wire import Outbox, Wire
+from actionhero.transports.ws_wire import Outbox
 
 CLOSE_TIMEOUT = 3.0
 """Seconds for the client's half of the closing handshake, and to close the connection."""
 _FLOWING = 64 * 1024
 """Bytes that wait to be sent; with less, the client has read nearly all."""
-READ_BUFFER = 2048
-"""Bytes of a connection's buffer at first; it grows with the messages."""
-RECEIVE_BUFFER = 64 * 1024
-"""Bytes that the kernel may hold for a connection. picows reads all there is, so that a flood would
-make its buffer as large as the kernel's."""
+_SMALLEST, _LARGEST = 1024, 256 * 1024
+"""Bytes of the texts that are compressed for clients that wish it: smaller ones do not shrink much,
+and larger ones would hold up the loop."""
 _TEXT, _PING, _PONG, _CLOSE = WSMsgType.TEXT, WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
+_CONTROL = frozenset((_PING, _PONG, _CLOSE))
 
 _log = logging.getLogger("actionhero.websocket")
 
@@ -102,6 +109,8 @@ class WebSocketEndpoint:
         if len(self.watch) >= self.settings.connections:
             raise ActionError("too many connections", code="too_many_connections", status=503)
         key = check_opening(request.head, request.headers, self._origins)
+        offers = request.headers.get("sec-websocket-extensions", "")
+        deflate = agree(offers) if offers and self.settings.deflate else None
         connection = Connection(
             "websocket",
             *request.peer,
@@ -109,11 +118,11 @@ class WebSocketEndpoint:
             max_pending=self.settings.pending,
         )
         transport = cast("asyncio.Transport", request.transport)
-        link = Link(self, transport, connection, request.on_lost)
-        rest = request.head.partition(b"\r\n\r\n")[2]
+        link = Link(self, transport, connection, request.on_lost, deflate)
+        rest, most = request.head.partition(b"\r\n\r\n")[2], self.settings.message_bytes
         self.watch.enter(link)
         try:
-            _hand_over(transport, link, self.settings.message_bytes, _opening(key) + rest)
+            hand_over(Opened(transport, key, rest, deflate, most), link, link.on_closing)
         except OSError:  # the client is gone already
             transport.abort()
             link.on_lost()
@@ -135,6 +144,7 @@ class Link(WSListener):
 
     __slots__ = (
         "_assembler",
+        "_deflate",
         "_endpoint",
         "_is_closing",
         "_is_heard",
@@ -153,8 +163,10 @@ class Link(WSListener):
         wire: asyncio.Transport,
         connection: Connection,
         on_lost: Callable[[], None],
+        deflate: Deflate | None,
     ) -> None:
         self._endpoint = endpoint
+        self._deflate = deflate
         self._outbox = endpoint.outbox
         self._wire = wire
         self._on_lost = on_lost
@@ -177,7 +189,10 @@ class Link(WSListener):
         if self._is_paused and self._unread > self._endpoint.settings.outstanding_bytes:
             self.fail(POLICY_VIOLATION, "too much is unread")
             return
-        self._transport.send(_TEXT, text)
+        if self._deflate is not None and _SMALLEST <= len(text) <= _LARGEST:
+            self._send_compressed(_TEXT, text, self._deflate)
+        else:
+            self._transport.send(_TEXT, text)
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake, behind what the client has not read yet."""
@@ -278,14 +293,22 @@ class Link(WSListener):
             if must_wait == wire.is_reading():
                 (wire.pause_reading if must_wait else wire.resume_reading)()
 
+    def _send_compressed(self, kind: WSMsgType, message: bytes, deflate: Deflate) -> None:
+        pressed = deflate.compress(message)
+        if pressed is None:
+            self._transport.send(kind, message)
+        else:
+            self._transport.send(kind, pressed, rsv1=True)
+
     @property
     def _unread(self) -> int:
         return self._wire.get_write_buffer_size()
 
     def _take(self, transport: WSTransport, frame: WSFrame) -> None:
-        if frame.rsv1 or frame.rsv2 or frame.rsv3:
-            raise FrameError(PROTOCOL_ERROR, "reserved bits without an extension")
         kind = frame.msg_type
+        is_control = kind in _CONTROL
+        if frame.rsv2 or frame.rsv3 or (frame.rsv1 and (is_control or self._deflate is None)):
+            raise FrameError(PROTOCOL_ERROR, "reserved bits without an extension")
         payload = frame.get_payload_as_bytes()
         if kind is _CLOSE:
             self._take_close(transport, payload)
@@ -294,19 +317,24 @@ class Link(WSListener):
         elif kind is _PING:
             transport.send_pong(payload)
         else:
-            self._assemble(kind.value, bool(frame.fin), payload)
+            self._assemble(DataFrame(kind.value, bool(frame.fin), payload, bool(frame.rsv1)))
 
-    def _assemble(self, opcode: int, is_final: bool, payload: bytes) -> None:
-        if opcode == TEXT and is_final and self._assembler is None:
-            self.session.receive(check_text(payload))
+    def _assemble(self, frame: DataFrame) -> None:
+        if frame.opcode == BINARY:
+            raise FrameError(UNSUPPORTED_DATA, "messages are text; binary ones are not served")
+        is_whole = frame.is_final and not frame.is_compressed and self._assembler is None
+        if is_whole and frame.opcode == TEXT:
+            self.session.receive(check_text(frame.payload))
             return
-        assembler = self._assembler or Assembler(self._endpoint.settings.message_bytes)
-        text = assembler.add(opcode, is_final, payload)
-        if text is None:
+        most = self._endpoint.settings.message_bytes
+        assembler = self._assembler or Assembler(most, self._deflate)
+        message = assembler.add(frame)
+        if message is None:
             self._assembler = assembler
-        else:
-            self._assembler = None
-            self.session.receive(text)
+            return
+        self._assembler = None
+        _, text = message
+        self.session.receive(text)
 
     def _take_close(self, transport: WSTransport, payload: bytes) -> None:
         """Answer the client's close, or take it as the answer to ours; then end the connection."""
@@ -315,52 +343,3 @@ class Link(WSListener):
             self._is_closing = True
             transport.send_close(code)  # type: ignore[arg-type]
         transport.disconnect()
-
-
-class _Quiet:
-    """What picows logs to: its own words, one line per connection and more, only when debugging."""
-
-    def isEnabledFor(self, _level: int) -> bool:  # noqa: N802  the name that picows calls
-        return False
-
-    def log(self, _level: int, message: str, *args: object) -> None:
-        _log.debug(message, *args)
-
-    def debug(self, message: str, *args: object) -> None:
-        _log.debug(message, *args)
-
-    info = warning = error = debug
-
-    def exception(self, message: str, *args: object) -> None:
-        """A fault of ours, which picows closes with 1011."""
-        _log.exception(message, *args)
-
-
-_quiet = _Quiet()
-
-
-def _opening(key: str) -> bytes:
-    """The opening request as picows wants to see it; the real one has been checked."""
-    return (
-        "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
-    ).encode()
-
-
-def _hand_over(transport: asyncio.Transport, link: Link, most: int, received: bytes) -> None:
-    """Let picows go on with a connection, from the bytes `received` so far."""
-    no_ping = (False, 0, 0, WSAutoPingStrategy.PING_WHEN_IDLE)
-    protocol = WSProtocol(
-        None, None, False, lambda _: link, _quiet, True, None, *no_ping, False, most, None,
-        READ_BUFFER,
-    )  # fmt: skip
-    sock: socket.socket = transport.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-    transport.set_protocol(protocol)
-    protocol.connection_made(Wire(transport, link.on_closing))
-    while received:
-        space = protocol.get_buffer(-1)
-        size = min(len(space), len(received))
-        space[:size] = received[:size]
-        protocol.buffer_updated(size)
-        received = received[size:]

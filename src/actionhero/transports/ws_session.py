@@ -17,11 +17,21 @@ from msgspec import Struct
 from actionhero.actions.dispatch import Dispatcher
 from actionhero.codec import encode_json
 from actionhero.connections import Connection, new_id
-from actionhero.errors import ActionHeroError, ClientError, MalformedError, TooLargeError
+from actionhero.errors import (
+    ActionHeroError,
+    ClientError,
+    MalformedError,
+    TooLargeError,
+)
 from actionhero.messages import Reply
 from actionhero.protocols.replies import encode_error, encode_fields, encode_id, find_id
 from actionhero.protocols.verbs import refuse_rooms, view_details
-from actionhero.protocols.websocket import NORMAL, Message, read_call, read_message
+from actionhero.protocols.websocket import (
+    NORMAL,
+    Message,
+    read_call,
+    read_message,
+)
 from actionhero.stats import Meter
 from actionhero.transports.calls import Calls, Rest, Running, Stats
 from actionhero.transports.files import FoundFile, read_file

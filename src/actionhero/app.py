@@ -20,8 +20,10 @@ from actionhero.messages import Transport
 from actionhero.services import Services
 from actionhero.settings import Settings
 from actionhero.stats import Stats
+from actionhero.tasks.middleware import Around, TaskLayer, check_layer
+from actionhero.tasks.options import TaskOptions
 from actionhero.tasks.queue import Tasks
-from actionhero.tasks.task import TaskDefinition, TaskOptions
+from actionhero.tasks.task import TaskDefinition
 
 Function = Callable[..., Any]
 
@@ -83,6 +85,16 @@ def middleware(function: Middleware) -> GlobalMiddleware:
     return GlobalMiddleware(function)
 
 
+def around_enqueue(function: Around) -> TaskLayer:
+    """Make a layer around the enqueueing of every task of the app that will `include` it."""
+    return TaskLayer("enqueue", check_layer(function))
+
+
+def around_run(function: Around) -> TaskLayer:
+    """Make a layer around every run of a task of the app that will `include` it."""
+    return TaskLayer("run", check_layer(function))
+
+
 class App:
     """One application. `name` begins its keys in the store and must be the same on all servers."""
 
@@ -130,6 +142,17 @@ class App:
     def middleware(self, function: Middleware) -> Middleware:
         """Put `async def (invocation, proceed)` around every action."""
         self.definitions.add_middleware(function)
+        return function
+
+    def around_enqueue(self, function: Around) -> Around:
+        """Put `async def (task, proceed)` around the enqueueing of every task; `tasks.middleware`
+        says what it may do. Raises `DefinitionError`."""
+        self._take(around_enqueue(function))
+        return function
+
+    def around_run(self, function: Around) -> Around:
+        """Put `async def (task, proceed)` around every run of a task, in a worker or inline."""
+        self._take(around_run(function))
         return function
 
     def include(self, *modules: str | types.ModuleType) -> None:
@@ -196,6 +219,8 @@ class App:
                 self.definitions.add_task(found)
             case Initializer():
                 self.definitions.add_initializer(found)
+            case TaskLayer():
+                self.definitions.add_task_layer(found)
             case GlobalMiddleware():
                 self.definitions.add_middleware(found.function)
         return found
@@ -210,5 +235,5 @@ def _walk(module: str | types.ModuleType) -> Iterator[types.ModuleType]:
 
 
 def _defined(module: types.ModuleType) -> list[Any]:
-    kinds = (Action, TaskDefinition, Initializer, GlobalMiddleware)
+    kinds = (Action, TaskDefinition, Initializer, GlobalMiddleware, TaskLayer)
     return [value for value in vars(module).values() if isinstance(value, kinds)]

@@ -5,6 +5,7 @@ from actionhero.actions.enqueued import action_task
 from actionhero.actions.routes import Routes
 from actionhero.errors import DefinitionError
 from actionhero.initializers import Initializer
+from actionhero.tasks.middleware import Layers, TaskLayer
 from actionhero.tasks.task import TaskDefinition
 
 
@@ -17,6 +18,7 @@ class Definitions:
         self.tasks: dict[str, TaskDefinition] = {self.action_task.name: self.action_task}
         self.middleware: list[Middleware] = []
         self.initializers: list[Initializer] = []
+        self.task_layers: list[TaskLayer] = []
 
     def add_action(self, action: Action) -> None:
         """Take up an action. Raises `DefinitionError` if its name and version exist."""
@@ -47,6 +49,19 @@ class Definitions:
         """Put a middleware around every action, inside those added before."""
         if middleware not in self.middleware:
             self.middleware.append(middleware)
+
+    def add_task_layer(self, layer: TaskLayer) -> None:
+        """Put a layer around every task, inside those added before."""
+        if layer not in self.task_layers:
+            self.task_layers.append(layer)
+
+    def layers(self) -> Layers:
+        """What stands around every task."""
+        one, other = (
+            tuple(layer.function for layer in self.task_layers if layer.where == where)
+            for where in ("enqueue", "run")
+        )
+        return Layers(one, other)
 
     def versions(self) -> dict[str, ActionVersions]:
         """The actions by name."""

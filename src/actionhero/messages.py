@@ -5,11 +5,13 @@ are texts (path, query, form, command line) and are converted leniently; `body` 
 read strictly.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
 from actionhero.errors import ActionHeroError
+from actionhero.tracing import make_origin, origin_fields, read_traceparent
 
 Transport: TypeAlias = Literal["http", "websocket", "tcp", "terminal", "mcp", "task", "python"]
 """Where a call comes from. "python" is the program itself (`await hello(...).run()`): every
@@ -24,17 +26,28 @@ Words: TypeAlias = dict[str, str | list[str]]
 
 
 class Call(Struct, frozen=True, gc=False):
-    """A request to run an action. `version` None asks for the newest."""
+    """A request to run an action. `version` None asks for the newest. `headers` are those of the
+    HTTP request, by their names in lower case; a `traceparent` among them is only looked at when
+    a line is logged or a task enqueued."""
 
     action: str
     words: Words = {}
     body: bytes | None = None
     version: str | None = None
     request_id: str = ""
+    headers: Mapping[bytes, bytes] | None = None
 
     def log_fields(self) -> dict[str, str]:
         """What a line that is logged while it runs says of it."""
-        return {"action": self.action, "request_id": self.request_id}
+        trace = origin_fields(self._traceparent()) if self.headers else {}
+        return {"action": self.action, "request_id": self.request_id, **trace}
+
+    def origin(self) -> str | None:
+        """Where the tasks come from that it enqueues; see `tracing`."""
+        return make_origin(self._traceparent(), self.request_id)
+
+    def _traceparent(self) -> str | None:
+        return read_traceparent(self.headers.get(b"traceparent")) if self.headers else None
 
 
 class Reply(Struct, frozen=True):

@@ -126,6 +126,7 @@ class Server:
             stats=services.stats,
             lease=settings.lease,
             max_lapses=settings.max_lapses,
+            processes=settings.processes,
         )
 
     async def drain(self) -> None:

@@ -112,7 +112,12 @@ class Services:
         self._exits.push_async_callback(self.stats.aclose)
         self.cache = Cache(self.store, self.keys)
         self.tasks = Tasks(
-            self.store, self.keys, self.definitions.tasks, stats=self.stats, provider=self
+            self.store,
+            self.keys,
+            self.definitions.tasks,
+            stats=self.stats,
+            provider=self,
+            layers=self.definitions.layers(),
         )
         self._exits.callback(self.tasks.close)
         self._provided |= {

@@ -34,12 +34,34 @@ class GeneralSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """HTTP. Port 0 takes a free one. `public` is the folder of static files."""
+    """HTTP. Port 0 takes a free one.
+
+    `hosts` are the names it answers to; without any: loopback names while `host` is a loopback
+    address, else all. `cors_origins` may read replies ("*": all others too, without cookies).
+    `security_headers` are sent with every reply. `public` is the folder of static files;
+    `file_roots` are further ones that an action may send files of. `cache_control` is sent with
+    files; empty: none. `compress`: files that have no compressed one beside them;
+    `compress_replies`: what actions answer; both from `compress_from` bytes on.
+    """
 
     enabled: bool = True
     host: str = "127.0.0.1"
     port: Port = 8080
+    hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    cors_credentials: bool = False
+    cors_max_age: Seconds = 600.0
+    security_headers: tuple[str, ...] = (
+        "X-Content-Type-Options: nosniff",
+        "Referrer-Policy: strict-origin-when-cross-origin",
+        "X-Frame-Options: SAMEORIGIN",
+    )
     public: str = "public"
+    file_roots: tuple[str, ...] = ()
+    cache_control: str = "no-cache"
+    compress: bool = True
+    compress_replies: bool = False
+    compress_from: Size = 1024
     header_bytes: Size = 32 * 1024
     headers: Count = 100
     target_bytes: Size = 8 * 1024

@@ -12,8 +12,10 @@ from contextvars import ContextVar
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from actionhero.settings import LogSettings
+from actionhero.tracing import make_origin, opentelemetry_trace, origin_fields, split_origin
 
 MASK = "[filtered]"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -35,6 +37,36 @@ def current_fields() -> Mapping[str, Any]:
     """The fields of what runs."""
     context = log_context.get({})
     return context if isinstance(context, Mapping) else context.log_fields()
+
+
+class TaskContext(Struct):
+    """The context of a running task. `from_where` is the origin it was enqueued in (`tracing`)."""
+
+    task: str
+    task_id: str
+    from_where: str | None = None
+
+    def log_fields(self) -> dict[str, str]:
+        """What each line says."""
+        return {
+            "task": self.task,
+            "task_id": self.task_id,
+            **origin_fields(self.from_where),
+        }
+
+    def origin(self) -> str | None:
+        """Where the tasks come from that this one enqueues: from where it comes itself."""
+        return self.from_where
+
+
+def current_origin() -> str | None:
+    """Where the work comes from that is begun now, for a task's record."""
+    context = log_context.get(None)
+    if context is None and "opentelemetry.trace" not in sys.modules:
+        return None
+    tell = getattr(context, "origin", None)
+    trace, request_id = split_origin(tell() if tell is not None else None)
+    return make_origin(opentelemetry_trace() or trace, request_id)
 
 
 def configure_logging(settings: LogSettings, filtered: Iterable[str] = ()) -> None:
@@ -85,8 +117,8 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             **self._mask(_fields(record)),
         }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+        if trace := _trace_of(record, self):
+            line["exception"] = trace
         return msgspec.json.encode(line, enc_hook=repr).decode()
 
 
@@ -105,14 +137,23 @@ class TextFormatter(logging.Formatter):
             f"{_moment(record):%H:%M:%S} {record.levelname.lower():8}"
             f" {_printable(record.getMessage())}{fields}"
         )
-        if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+        if trace := _trace_of(record, self):
+            line += "\n" + trace
         return line
 
 
+def extra_fields(record: logging.LogRecord) -> dict[str, Any]:
+    """The fields that a line was given by `extra=`."""
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    own = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-    return {**current_fields(), **own}
+    return {**current_fields(), **extra_fields(record)}
+
+
+def _trace_of(record: logging.LogRecord, formatter: logging.Formatter) -> str | None:
+    """The trace of a line; one that comes from another process has it as text."""
+    return formatter.formatException(record.exc_info) if record.exc_info else record.exc_text
 
 
 def _moment(record: logging.LogRecord) -> datetime.datetime:

@@ -9,7 +9,8 @@ import pytest
 from msgspec import Meta
 
 from actionhero.errors import DefinitionError, InvalidInputError, NotConnectedError
-from actionhero.tasks.task import Task, TaskDefinition, TaskOptions
+from actionhero.tasks.options import TaskOptions
+from actionhero.tasks.task import Task, TaskDefinition
 
 
 async def send(email: str, n: Annotated[int, Meta(ge=1)] = 1) -> str:

@@ -9,8 +9,9 @@ from typing import Any, Unpack, overload
 from actionhero.deadlines import Deadlines
 from actionhero.store.client import StoreClient
 from actionhero.store.keys import Keys
+from actionhero.tasks.options import TaskOptions
 from actionhero.tasks.queue import Tasks
-from actionhero.tasks.task import TaskDefinition, TaskOptions
+from actionhero.tasks.task import TaskDefinition
 from actionhero.workers.worker import Worker
 
 _numbers = itertools.count(1)

@@ -31,7 +31,7 @@ async def execute(
     try:
         return await executor.execute(claimed or claim())
     finally:
-        executor.close()
+        await executor.aclose()
 
 
 def error_of(outcome: Outcome) -> dict[str, str]:

@@ -148,4 +148,4 @@ async def test_runs_real_tasks() -> None:
     await turn()
     assert seen == [5]
     assert hand.take_settlements().plain[0].id == b"a"
-    executor.close()
+    await executor.aclose()

@@ -52,7 +52,13 @@ class GivenBack(Struct, frozen=True):
     """It did not run, or was interrupted by our own leaving; it is for somebody else."""
 
 
-Outcome: TypeAlias = Done | Retrying | Failed | Discarded | Cancelled | Parked | GivenBack
+class Lapsed(Struct, frozen=True):
+    """The child process that ran it died under it: it goes back, or fails after too many."""
+
+    error: bytes
+
+
+Outcome: TypeAlias = Done | Retrying | Failed | Discarded | Cancelled | Parked | GivenBack | Lapsed
 
 DONE: Final = Done()
 GIVEN_BACK: Final = GivenBack()

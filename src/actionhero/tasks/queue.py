@@ -7,18 +7,20 @@ that is asked here goes through the scripts; nothing is read and written back.
 import asyncio
 import datetime
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from actionhero.clock import Duration, milliseconds, parse_duration
 from actionhero.errors import DefinitionError, NoResultError
 from actionhero.store.task_scripts import Arrivals, Later
 from actionhero.tasks.dead_letters import DeadLetters
+from actionhero.tasks.middleware import NO_LAYERS, Layers, through, through_many
 from actionhero.tasks.outbox import BYTES, LIMIT, Outbox
 from actionhero.tasks.periodic import PeriodicTypes
-from actionhero.tasks.record import BANDS, new_record
+from actionhero.tasks.record import BANDS, new_record, with_members
 from actionhero.tasks.results import Progress, Results, read_progress, read_result
 from actionhero.tasks.task import Task, TaskDefinition
+from actionhero.telemetry import current_origin
 
 if TYPE_CHECKING:
     from actionhero.store.client import StoreClient
@@ -52,11 +54,13 @@ class Tasks(DeadLetters, PeriodicTypes):
         *,
         stats: Counter | None = None,
         provider: Provider | None = None,
+        layers: Layers = NO_LAYERS,
     ) -> None:
         super().__init__(client, keys, definitions)
         self._stats = stats
         self._results = Results(client)
         self._provider = provider
+        self.layers = layers
         self._outboxes: dict[str, Outbox] = {}
         self._known: dict[str, float] = {}
         for definition in definitions.values():
@@ -71,16 +75,23 @@ class Tasks(DeadLetters, PeriodicTypes):
 
     # the way in
 
-    async def enqueue(
+    def enqueue(
         self,
         task: Task,
         *,
         delay: Duration | None = None,
         at: datetime.datetime | None = None,
-    ) -> Task:
+    ) -> Coroutine[Any, Any, Task]:
         """Put one task into its queue; see `Task.enqueue`."""
+        if layers := task.definition.enqueue_layers:
+            return through(layers, task, lambda: self._enqueue(task, delay, at))
+        return self._enqueue(task, delay, at)
+
+    async def _enqueue(
+        self, task: Task, delay: Duration | None, at: datetime.datetime | None
+    ) -> Task:
         definition = task.definition
-        queue, record = definition.queue, new_record(definition.head, task.encoded_params())
+        queue, record = definition.queue, new_record(_head(definition), task.encoded_params())
         later = _later(task, record, delay, at)
         if time.monotonic() >= self._known.get(queue, 0.0):
             await self.announce(queue)
@@ -107,6 +118,15 @@ class Tasks(DeadLetters, PeriodicTypes):
         A very long list goes in several calls at once; if one fails, the others may be stored.
         Enqueueing the same objects again is safe.
         """
+        if not any(one.enqueue_layers for one in self.definitions.values()):
+            return await self._enqueue_many(tasks, delay, at)
+        some = list(tasks)
+        added: int = await through_many(some, lambda: self._enqueue_many(some, delay, at))
+        return added
+
+    async def _enqueue_many(
+        self, tasks: Iterable[Task], delay: Duration | None, at: datetime.datetime | None
+    ) -> int:
         sending: list[asyncio.Task[int]] = []
         try:
             for queue, arrivals in _gather(tasks, delay, at):
@@ -124,7 +144,7 @@ class Tasks(DeadLetters, PeriodicTypes):
         return added
 
     async def _send(self, queue: str, arrivals: Arrivals) -> int:
-        existing = await self.scripts(queue).enqueue(arrivals)
+        existing = (await self.scripts(queue).enqueue(arrivals)).existing
         return arrivals.count - len(existing)
 
     # what comes of them
@@ -134,7 +154,7 @@ class Tasks(DeadLetters, PeriodicTypes):
         decode = task.definition.read_result
         if decode is None:
             raise NoResultError(
-                f"task type {task.name!r} keeps no results; define it with keep_result=\"1h\""
+                f'task type {task.name!r} keeps no results; define it with keep_result="1h"'
             )
         called = f"task {task.name!r} ({task.id})"
         kept = await self._results.wait(self.scripts(task.queue), task.id, called, timeout)
@@ -179,6 +199,12 @@ class Tasks(DeadLetters, PeriodicTypes):
         return self._provider.provide(kind)
 
 
+def _head(definition: TaskDefinition) -> bytes:
+    """The beginning of a record that is made here and now."""
+    origin = current_origin()
+    return definition.head if origin is None else with_members(definition.head, trace=origin)
+
+
 def _later(
     task: Task,
     record: bytes,
@@ -209,7 +235,7 @@ def _gather(
         part = parts.get(queue)
         if part is None:
             part, sizes[queue] = parts.setdefault(queue, Arrivals()), 0
-        record = new_record(definition.head, task.encoded_params())
+        record = new_record(_head(definition), task.encoded_params())
         later = _later(task, record, delay, at)
         if later is None:
             part.add_ready(BANDS[definition.priority], task.id, record)

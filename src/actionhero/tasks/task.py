@@ -8,8 +8,8 @@ import asyncio
 import datetime
 import inspect
 import re
-from collections.abc import Callable
-from typing import Any, Protocol, TypedDict
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -19,55 +19,17 @@ from actionhero.codec import Inputs, compile_inputs, decode_json, place_of
 from actionhero.errors import DefinitionError, NotConnectedError
 from actionhero.store.keys import check_queue_name
 from actionhero.tasks.ids import check_id, new_id
+from actionhero.tasks.importable import import_place_of
+from actionhero.tasks.middleware import NO_LAYERS, Around, Layers, check_layer, through
+from actionhero.tasks.options import DEFAULT_QUEUE, TaskService, Where
 from actionhero.tasks.record import BANDS, NO_TROUBLES, Priority, Scope, Troubles, record_head
 from actionhero.tasks.results import Decode, Progress, compile_result
 from actionhero.tasks.retry import Errors, RetryPolicy
 from actionhero.tasks.schedule import CatchUp, Overlap, Schedule, schedule_of
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
-DEFAULT_QUEUE = "default"
 MOST_NOTE = 500
 """Characters of a note of progress that are kept."""
-
-
-class TaskOptions(TypedDict, total=False):
-    """`name` (default: the function's) · `queue` · `retries` after the first attempt, after
-    `backoff` (doubling, at most `max_backoff`) · `every`: periodic, counted from completion, or
-    `cron`, by the clock of `tz` (UTC): `catch_up` "latest" or "all" runs what came due while no
-    server was up, `overlap` "allow" what comes due while the last one runs ·
-    `scope` "all": once on every live server · `timeout` of one attempt · `priority` ·
-    `retry_for` these errors only, `fail_for` these at once · `keep_result` so long."""
-
-    name: str
-    queue: str
-    retries: int
-    backoff: Duration
-    max_backoff: Duration
-    every: Duration
-    cron: str
-    tz: str
-    catch_up: CatchUp
-    overlap: Overlap
-    scope: Scope
-    timeout: Duration
-    priority: Priority
-    retry_for: Errors
-    fail_for: Errors
-    keep_result: Duration
-
-
-class TaskService(Protocol):
-    """What a type needs of its queues; `actionhero.tasks.queue.Tasks` is it."""
-
-    async def enqueue(
-        self, task: "Task", *, delay: Duration | None = None, at: datetime.datetime | None = None
-    ) -> "Task": ...
-    async def state(self, task: "Task") -> str: ...
-    async def cancel(self, task: "Task") -> bool: ...
-    async def result(self, task: "Task", timeout: Duration | None) -> Any: ...
-    async def progress(self, task: "Task") -> Progress | None: ...
-    def provides(self, kind: Any) -> bool | None: ...
-    def provide(self, kind: Any) -> Any: ...
 
 
 class TaskDefinition:
@@ -93,6 +55,9 @@ class TaskDefinition:
         retry_for: Errors = (),
         fail_for: Errors = (),
         keep_result: Duration | None = None,
+        executor: Where = "thread",
+        around_enqueue: Sequence[Around] = (),
+        around_run: Sequence[Around] = (),
     ) -> None:
         self.function = function
         self.place = place_of(function)
@@ -114,6 +79,11 @@ class TaskDefinition:
             None if keep_result is None else self._seconds("keep_result", keep_result)
         )
         self.is_async = inspect.iscoroutinefunction(function)
+        self.executor: Where = executor
+        self._own_layers = Layers(
+            tuple(map(check_layer, around_enqueue)), tuple(map(check_layer, around_run))
+        )
+        self.enqueue_layers, self.run_layers = self._own_layers.enqueue, self._own_layers.run
         self.service: TaskService | None = None
         self._check()
         self.head = record_head(
@@ -140,6 +110,7 @@ class TaskDefinition:
         """The parameters. Raises `DefinitionError`."""
         if self._inputs is None:
             self._inputs = compile_inputs(self.function, self._is_injected)
+            self._check_injected(self._inputs)
         return self._inputs
 
     def __call__(self, *args: Any, **kwargs: Any) -> "Task":
@@ -150,6 +121,9 @@ class TaskDefinition:
         """Meet the queues (or leave them). What is injected may be another set of types now."""
         self.service = service
         self._inputs = None
+        around, own = service.layers if service else NO_LAYERS, self._own_layers
+        self.enqueue_layers = (*around.enqueue, *own.enqueue)
+        self.run_layers = (*around.run, *own.run)
 
     @property
     def connected_service(self) -> TaskService:
@@ -210,6 +184,27 @@ class TaskDefinition:
             raise DefinitionError(f"{self.place}: {problem}")
         if inspect.isasyncgenfunction(self.function) or inspect.isgeneratorfunction(self.function):
             raise DefinitionError(f"{self.place}: a task cannot be a generator")
+        if self.executor not in ("thread", "process"):
+            raise DefinitionError(
+                f"{self.place}: executor must be 'thread' or 'process', not {self.executor!r}"
+            )
+        if self.executor == "process":
+            self._check_process()
+
+    def _check_process(self) -> None:
+        if self.is_async:
+            raise DefinitionError(
+                f"{self.place}: executor='process' is for plain functions, and this one is async"
+            )
+        import_place_of(self.function)
+
+    def _check_injected(self, inputs: Inputs) -> None:
+        for name, kind in inputs.injected.items():
+            if self.executor == "process" and kind is not Task:
+                raise DefinitionError(
+                    f"{self.place}: {kind!r} for {name!r} cannot be handed into a child process; "
+                    "only inputs and the Task can"
+                )
 
     def _check_inputs(self) -> None:
         required = [name for name, field in self.inputs.fields.items() if field.required]
@@ -305,7 +300,16 @@ class Task:
         return Task(self.definition, self._values)
 
     async def run(self) -> Any:
-        """Run it here and now, past any queue, and return what its function returns or raises."""
+        """Run it here and now, past any queue, and return what its function returns or raises.
+
+        What stands around runs stands around this one. A plain function runs in a thread, also
+        one with `executor="process"`: the child processes are a worker's.
+        """
+        if self.definition.run_layers:
+            return await through(self.definition.run_layers, self, self._run)
+        return await self._run()
+
+    async def _run(self) -> Any:
         arguments = self.definition.inputs.arguments(self._values)
         for name, kind in self.definition.inputs.injected.items():
             arguments[name] = (

@@ -14,6 +14,7 @@ from actionhero.tasks.outcomes import (
     Done,
     Failed,
     GivenBack,
+    Lapsed,
     Outcome,
     Parked,
     Retrying,
@@ -51,6 +52,7 @@ _WHAT: Final = {
     Cancelled: "c",
     Parked: "x",
     GivenBack: "b",
+    Lapsed: "l",
 }
 
 
@@ -86,7 +88,7 @@ class Settlements:
             self.plain.append(claim)  # there is nothing to do about it but to forget it
         else:
             self.others.append((claim, outcome))
-            if outcome is GIVEN_BACK:
+            if outcome is GIVEN_BACK or isinstance(outcome, Lapsed):
                 self.gives_back = True
 
     def claims(self) -> list[Claim]:
@@ -112,6 +114,6 @@ def _details(outcome: Outcome) -> tuple[int, bytes]:
     match outcome:
         case Retrying(delay, error):
             return round(delay * 1000), error
-        case Failed(text) | Discarded(text) | Parked(text) | Done(text):
+        case Failed(text) | Discarded(text) | Parked(text) | Done(text) | Lapsed(text):
             return 0, text
     return 0, b""

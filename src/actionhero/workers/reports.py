@@ -11,6 +11,7 @@ from actionhero.tasks.outcomes import (
     Done,
     Failed,
     GivenBack,
+    Lapsed,
     Outcome,
     Parked,
     Retrying,
@@ -24,6 +25,7 @@ _NOTES: Final = {
     "lapsed": (logging.WARNING, "task %s goes back to its queue: server %s is gone", "tasksLapsed"),
     "poisoned": (logging.ERROR, "task %s failed: too many servers were lost under it (last %s)",
                  "tasksFailed"),
+    "crashed": (logging.ERROR, "task %s failed: too many processes died under it%s", "tasksFailed"),
     "reaped": (logging.WARNING, "server %s is gone: its lease ran out%s", ""),
     "cancelled": (logging.INFO, "task %s was cancelled, and runs no more%s", "tasksCancelled"),
     "removed": (logging.INFO, "periodic task %s stops: no server defines it any more%s", ""),
@@ -32,33 +34,28 @@ _NOTES: Final = {
 }  # fmt: skip
 
 _ORDER: Final = b"cancel "
+_RUNS: Final = frozenset((Done, Retrying, Failed, Discarded, Cancelled))
+"""The outcomes of what ran to an end of its own."""
+_COUNTED: Final[Mapping[type[Outcome], str]] = {
+    Retrying: "tasksRetried",
+    Failed: "tasksFailed",
+    Discarded: "tasksDiscarded",
+    Cancelled: "tasksCancelled",
+    Parked: "tasksFailed",
+    GivenBack: "tasksGivenBack",
+    Lapsed: "tasksLapsed",
+}
 
 
 def count(settlements: Settlements, stats: Counter) -> tuple[int, int]:
     """Count what the store has settled. Returns how many runs that were, and how many failures."""
     runs, failures = len(settlements.plain), 0
     for _, outcome in settlements.others:
-        match outcome:
-            case Done():
-                runs += 1
-            case Retrying():
-                runs += 1
-                stats.increment("tasks:tasksRetried")
-            case Failed():
-                runs += 1
-                failures += 1
-                stats.increment("tasks:tasksFailed")
-            case Discarded():
-                runs += 1
-                stats.increment("tasks:tasksDiscarded")
-            case Cancelled():
-                runs += 1
-                stats.increment("tasks:tasksCancelled")
-            case Parked():
-                failures += 1
-                stats.increment("tasks:tasksFailed")
-            case GivenBack():
-                stats.increment("tasks:tasksGivenBack")
+        kind = type(outcome)
+        runs += kind in _RUNS
+        failures += kind in {Failed, Parked}
+        if kind is not Done:
+            stats.increment(f"tasks:{_COUNTED[kind]}")
     if runs:
         stats.increment("tasks:tasksRun", runs)
     return runs, failures

@@ -51,12 +51,14 @@ class Worker:
         lease: float = 10.0,
         max_lapses: int = 3,
         stuck_limit: float = STUCK_LIMIT,
+        processes: int = 0,
     ) -> None:
         self._client = client
         self._tasks = tasks
         self._stats = stats
         self._deadlines = deadlines
         self._concurrency = concurrency
+        self._processes = processes
         self._stuck_limit = stuck_limit
         defined = dict.fromkeys(one.queue for one in tasks.definitions.values())
         self.queues = tuple(dict.fromkeys(queues)) or tuple(defined)
@@ -84,7 +86,11 @@ class Worker:
         """Register with every queue and begin. Raises `StoreError`, `DefinitionError`."""
         options, tasks = self._options, self._tasks
         self._executor = Executor(
-            tasks.definitions.values(), tasks.provide, self._deadlines, self._concurrency
+            tasks.definitions.values(),
+            tasks.provide,
+            self._deadlines,
+            self._concurrency,
+            self._processes,
         )
         self._heartbeat = Heartbeat(
             options.server, lambda: self._client.url, options.lease, self._stuck_limit
@@ -113,7 +119,7 @@ class Worker:
             await self._wait_lanes(_LAST_WORDS)
         await self._stop_lanes()
         await heartbeat.stop()
-        self._executor.close()
+        await self._executor.aclose()
 
     async def run_burst(
         self, stopped: Callable[[], bool] = lambda: False, deadline: float = 0.0

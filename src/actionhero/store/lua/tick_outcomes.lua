@@ -8,7 +8,7 @@ return function(server, held, what, id, token, amount, text)
   end
   call('HDEL', held, id)
   local record = call('HGET', DATA, id)
-  if m.take_from(server, id) and (what == 'r' or what == 'b') then
+  if m.take_from(server, id) and (what == 'r' or what == 'b' or what == 'l') then
     what = 'c'
   end
   if not record then
@@ -19,10 +19,17 @@ return function(server, held, what, id, token, amount, text)
     m.keep(id, record, 'completed', text)
     m.conclude(id, record, m.DONE)
   elseif what == 'r' then
-    call('ZADD', DELAYED, now + amount, id)
+    m.wait_for_retry(id, record, now + amount)
     m.count_trouble(id, 1, 0, text)
   elseif what == 'b' then
     m.put_back(id, record, server)
+  elseif what == 'l' then
+    if m.count_trouble(id, 0, 1, text) < tonumber(ARGV[5]) then
+      m.put_back(id, record, server)
+    else
+      notes[#notes + 1] = 'crashed ' .. id
+      m.bury(id, record)
+    end
   elseif what == 'c' then
     m.cancel(id, record, text)
   else

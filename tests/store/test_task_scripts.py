@@ -30,7 +30,7 @@ def test_arrivals_as_arguments() -> None:
     arrivals.add_ready("n", "c", b"C")
     arrivals.add_later(Later("d", b"D", "in", 5))
     assert arrivals.count == 4
-    assert arrivals.args() == [1, 2, 0, 1, "b", b"B", "a", "c", b"A", b"C", "d", b"D", "in", 5]
+    assert arrivals.args() == [1, 2, 0, 1, 0, 0, "b", b"B", "a", "c", b"A", b"C", "d", b"D", "in", 5]
 
 
 async def test_a_store_that_lost_the_scripts_gets_them_again(client: StoreClient) -> None:
@@ -64,7 +64,7 @@ async def test_what_is_not_there_is_told(client: StoreClient) -> None:
     assert await scripts.cancel("x") == "unknown"
     assert await scripts.retry("x") == "unknown"
     assert await scripts.page("pending", 0, 10) == (0, [])
-    assert await scripts.counts() == (0, 0, 0, 0, 0, 0, 0, 0)
+    assert await scripts.counts() == (0,) * 9
     assert await scripts.leave("x:1") == 0
     assert not await scripts.renew("x:1", 1000)
     assert (await scripts.tick(["x:1", 1, 1, 1, 3, 0, 0])).status == "lost"

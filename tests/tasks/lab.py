@@ -104,7 +104,7 @@ class Lab:
                 arrivals.add_ready(priority[0], id, one)
             else:
                 arrivals.add_later(Later(id, one, "in", delay or 0))
-        return await self.scripts.enqueue(arrivals)
+        return set((await self.scripts.enqueue(arrivals)).existing)
 
     async def server(self, id: str, *types: Occurring) -> "Server":
         """A server that has registered."""

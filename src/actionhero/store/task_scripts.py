@@ -20,31 +20,35 @@ from actionhero.store.link import Arg, Command, Reply
 from actionhero.store.scripts import Script
 
 _PARTS = {
+    "marks": "tasks_marks",
     "moves": "tasks_moves",
     "duties": "tasks_duties",
     "places": "tasks_places",
     "outcomes": "tick_outcomes",
     "replay": "tick_replay",
+    "tally": "tasks_tally",
 }
 _USES = {
-    "tick": ("moves", "duties", "outcomes", "replay"),
-    "enqueue": (),
-    "register": ("moves",),
-    "fire": ("moves", "duties"),
-    "stop": ("moves",),
-    "periodic": ("moves",),
+    "tick": ("marks", "moves", "duties", "outcomes", "replay"),
+    "enqueue": ("marks",),
+    "register": ("marks", "moves",),
+    "fire": ("marks", "moves", "duties"),
+    "stop": ("marks", "moves",),
+    "periodic": ("marks", "moves",),
     "renew": (),
-    "leave": ("moves",),
-    "reconcile": ("moves",),
-    "cancel": ("moves", "places"),
-    "retry": ("moves", "places"),
-    "purge": ("moves", "places"),
+    "leave": ("marks", "moves",),
+    "reconcile": ("marks", "moves",),
+    "cancel": ("marks", "moves", "places"),
+    "retry": ("marks", "moves", "places"),
+    "purge": ("marks", "moves", "places"),
     "look": (),
-    "show": ("moves", "places"),
+    "show": ("marks", "moves", "places"),
     "outcome": (),
     "progress": (),
     "page": (),
-    "counts": (),
+    "pause": (),
+    "counts": ("tally",),
+    "glance": ("tally",),
 }
 
 
@@ -77,17 +81,47 @@ class Later(NamedTuple):
     milliseconds: int
 
 
+class Unique(NamedTuple):
+    """A task of which one stands for each key. `how` is `now`, `in` or `at`; `mode` is `drop`,
+    `replace` or `debounce`."""
+
+    id: str
+    record: bytes
+    how: str
+    milliseconds: int
+    key: str
+    mode: str
+
+
+class Entered(NamedTuple):
+    """What became of arrivals: the ids that existed already (those tasks are left as they are),
+    those that found no room, and of each unique one the id that stands (empty if no room)."""
+
+    existing: Sequence[bytes]
+    refused: Sequence[bytes]
+    standing: Sequence[bytes]
+
+
+UNIQUE_COST = 10
+"""How many plain tasks one unique one counts for in a call: the servers are asked for it."""
+
+
 class Arrivals:
-    """Tasks on their way into one queue: by band those that are ready, and those for later."""
+    """Tasks on their way into one queue: by band those that are ready, those for later, and those
+    that are unique. There is room for `most` in the queue, or any number (0)."""
 
-    __slots__ = ("_ready", "count", "later")
+    __slots__ = ("_ready", "cost", "count", "later", "most", "unique")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 0) -> None:
         self._ready: dict[str, tuple[list[str], list[bytes]]] = {
             band: ([], []) for band in ("h", "n", "l")
         }
         self.later: list[Later] = []
+        self.unique: list[Unique] = []
+        self.most = most
         self.count = 0
+        self.cost = 0
+        """What they cost the store, in plain tasks."""
 
     def add_ready(self, band: str, id: str, record: bytes) -> None:
         """A task that may start at once."""
@@ -95,21 +129,31 @@ class Arrivals:
         ids.append(id)
         records.append(record)
         self.count += 1
+        self.cost += 1
 
     def add_later(self, later: Later) -> None:
         """A task that comes due; in 0 ms is at the next tick."""
         self.later.append(later)
         self.count += 1
+        self.cost += 1
+
+    def add_unique(self, unique: Unique) -> None:
+        """A task that may not be the only one of its key."""
+        self.unique.append(unique)
+        self.count += 1
+        self.cost += UNIQUE_COST
 
     def args(self) -> list[Arg]:
         """The arguments of the script."""
         args: list[Arg] = [len(ids) for ids, _ in self._ready.values()]
-        args.append(len(self.later))
+        args += (len(self.later), len(self.unique), self.most)
         for ids, records in self._ready.values():
             args += ids
             args += records
         for one in self.later:
             args += one
+        for each in self.unique:
+            args += each
         return args
 
 
@@ -156,10 +200,9 @@ class QueueScripts(InspectionScripts):
         super().__init__(client, keys.for_scripts, scripts)
         self.keys = keys
 
-    async def enqueue(self, arrivals: Arrivals) -> set[bytes]:
-        """Add tasks. Returns the ids that existed already: those tasks are left as they are."""
-        existing = await self._scripts["enqueue"](self._client, self._keys, arrivals.args())
-        return set(existing)
+    async def enqueue(self, arrivals: Arrivals) -> Entered:
+        """Add tasks."""
+        return Entered(*await self._scripts["enqueue"](self._client, self._keys, arrivals.args()))
 
     def enqueue_nowait(self, arrivals: Arrivals) -> "asyncio.Future[Reply]":
         """Begin to add tasks, with no coroutine between. A NOSCRIPT error is the caller's."""
@@ -171,14 +214,27 @@ class QueueScripts(InspectionScripts):
         return TickReply(reply[0].decode(), *reply[1:])
 
     async def register(
-        self, server: str, lease: int, types: Sequence[Occurring], *, is_start: bool = True
+        self,
+        server: str,
+        lease: int,
+        types: Sequence[Occurring],
+        *,
+        is_start: bool = True,
+        limits: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Begin to work the queue under a lease; plan the periodic types. `is_start` is false when
-        a lease was lost: then what others plan is left alone."""
-        args: list[Arg] = [server, lease, int(is_start)]
+        """Begin to work the queue under a lease; plan the periodic types, and say what limits
+        types have ("" for none; see `lua/tasks_marks.lua`). `is_start` is false when a lease was
+        lost: then what others plan and limit is left alone."""
+        args: list[Arg] = [server, lease, int(is_start), len(limits)]
+        for limit in limits:
+            args += limit
         for one in types:
             args += one
         await self._scripts["register"](self._client, self._keys, args)
+
+    async def pause(self, *, is_paused: bool) -> bool:
+        """Pause the queue, or resume it. False if it was so already."""
+        return bool(await self._scripts["pause"](self._client, self._keys, (int(is_paused),)))
 
     async def fire(
         self, name: str, expected: int, spec: str, following: int | None, times: Sequence[int]

@@ -1,5 +1,6 @@
 -- A server begins to work a queue (again): its lease, its periodic types, what waits for its name.
 -- ARGV: server, lease in ms, whether it starts (1) or lost its lease (0),
+--       how many types, each: name, its limits or '' (see tasks_marks.lua),
 --       then each periodic type: name, spec, record to fire
 -- A spec is the interval in ms, or c:CATCH_UP:OVERLAP:ZONE:CRON for one by the clock.
 -- Returns 1.
@@ -42,9 +43,15 @@ local function seed(name, spec, template)
 end
 
 call('DEL', TYPES .. server)
-call('HSETNX', PROCESSING .. server, '', string.format('%-72s', '0 '))
+call('HSETNX', PROCESSING .. server, '', string.format('%-72s', '0 0 '))
 call('ZADD', SERVERS, now + lease, server)
-for i = 4, #ARGV, 3 do
+local periodic = 5 + 2 * tonumber(ARGV[4])
+for i = 5, periodic - 1, 2 do
+  if is_start or call('HEXISTS', LIMITS, ARGV[i]) == 0 then
+    marks().set_limit(ARGV[i], ARGV[i + 1])
+  end
+end
+for i = periodic, #ARGV, 3 do
   seed(ARGV[i], ARGV[i + 1], ARGV[i + 2])
 end
 local name = string.match(server, '^(.*):')

@@ -1,7 +1,12 @@
 -- How tasks move: back to their queue, to the dead letters, out of their account.
-local BANDS = {h = HIGH, n = NORMAL, l = LOW}
 local GRACE = 30000
 local DONE, FAILURES, GONE = 2, 3, 4
+
+local made
+local function flagged()
+  made = made or marks()
+  return made
+end
 
 local function kind_of(record)
   return string.sub(record, 3, 3)
@@ -11,6 +16,7 @@ local function is_copy(record)
   return string.find(record, '^..[cd]') ~= nil
 end
 
+local BANDS = {h = HIGH, n = NORMAL, l = LOW}
 local function list_of(record)
   return BANDS[string.sub(record, 2, 2)] or NORMAL
 end
@@ -91,12 +97,27 @@ local function leave_local(server)
   wake(WAKES .. heir)
 end
 
--- Back to the head of its queue.
+-- Back to the head of its queue. What its type's limits gave it, it keeps.
 local function put_back(id, record, server)
   if is_copy(record) then
     push_local('LPUSH', server, id)
   else
     call('LPUSH', list_of(record), id)
+  end
+end
+
+-- One that lapsed is to start again.
+local function take_back(id, record, server)
+  if string.byte(record, 4) == 45 or not flagged().wait_again(id, record) then
+    put_back(id, record, server)
+  end
+end
+
+-- One that ran waits for its next attempt.
+local function wait_for_retry(id, record, due)
+  call('ZADD', DELAYED, due, id)
+  if string.byte(record, 4) ~= 45 then
+    flagged().release(id, record)
   end
 end
 
@@ -162,6 +183,9 @@ end
 
 -- A task has come to its end: who waits for that goes on.
 local function conclude(id, record, column)
+  if string.byte(record, 4) ~= 45 then
+    flagged().leave(id, record)
+  end
   if string.find(record, '^..[pb]') then
     plan_next(id)
   elseif is_copy(record) then
@@ -237,6 +261,7 @@ return {
   kind_of = kind_of, is_copy = is_copy, list_of = list_of, is_live = is_live, heir_of = heir_of,
   is_under_way = is_under_way, is_defined = is_defined,
   count_trouble = count_trouble, push_local = push_local, leave_local = leave_local,
-  put_back = put_back, keep = keep, cancel = cancel, take_from = take_from, hand_back = hand_back, book = book, conclude = conclude, forget = forget, bury = bury,
-  leave_grave = leave_grave,
+  put_back = put_back, take_back = take_back, wait_for_retry = wait_for_retry,
+  keep = keep, cancel = cancel, take_from = take_from, hand_back = hand_back, book = book,
+  conclude = conclude, forget = forget, bury = bury, leave_grave = leave_grave,
 }

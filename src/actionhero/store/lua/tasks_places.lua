@@ -23,7 +23,8 @@ local function place_of(id, record)
     end
   end
   if not m.is_copy(record) then
-    return 'pending', m.list_of(record)
+    local waiting = WAITING .. (marks().name_of(record) or '')
+    return 'pending', call('LPOS', waiting, id) and waiting or m.list_of(record)
   end
   for _, server in ipairs(call('ZRANGE', ABSENT, 0, -1)) do
     servers[#servers + 1] = server

@@ -3,7 +3,7 @@
 --       number of groups, each: token, count, ids… (done, and nothing else to do about them),
 --       number of outcomes, each: what, id, token, number, text
 --         d done, a member "result" or "error" to be kept · r retry after number ms, error · f failed, error · x parked, reason
---         b give back: it is to start elsewhere · c ends as cancelled
+--         b give back: it is to start elsewhere · c ends as cancelled · l lapsed alone, error
 -- Returns: ok | lost | expired, ms until something is due, how many it holds, ids, records,
 --          troubles, refused ids, notes
 -- A tick is carried out once: called again with its number, it changes nothing and returns what the
@@ -15,7 +15,8 @@ local last = call('HGET', held, '')
 if not last then
   return {'lost'}
 end
-if tonumber(string.match(last, '^%d+')) >= tonumber(number) then
+local before, turn = string.match(last, '^(%d+) (%d+)')
+if tonumber(before) >= tonumber(number) then
   return replay()(held, last, number)
 end
 
@@ -47,7 +48,16 @@ if ARGV[at] ~= '0' then
   end
 end
 
-local status, wait = 'ok', -1
+local status, wait, mark, is_paused = 'ok', -1, nil, false
+if call('EXISTS', PAUSED, OPENINGS) > 0 then
+  is_paused = call('EXISTS', PAUSED) == 1
+  if is_paused then
+    want = 0
+  else
+    mark = marks()
+    mark.open_due()
+  end
+end
 if ARGV[4] == '1' then
   if moves().is_live(server) then
     duties().do_duties(server, tonumber(ARGV[5]))
@@ -62,29 +72,55 @@ end
 
 -- The first field is padded to 65 bytes and more: a hash with so long a value is a real table, while
 -- a short one is searched from end to end (3 times slower with 300 tasks).
+-- Every fifth turn begins with the normal ones, every 25th with the low ones: nobody starves.
 local ids, records = {}, {}
-local claims = {'', string.format('%-72s', number .. ' ' .. table.concat(refused, ' '))}
 local lists = {LOCAL .. server, HIGH, NORMAL, LOW}
-local list = 1
+if want > 0 then
+  turn = (turn + 1) % 25
+  if turn == 0 then
+    lists = {LOCAL .. server, LOW, HIGH, NORMAL}
+  elseif turn % 5 == 0 then
+    lists = {LOCAL .. server, NORMAL, HIGH, LOW}
+  end
+end
+local claims = {'', string.format('%-72s', number .. ' ' .. turn .. ' ' .. table.concat(refused, ' '))}
+local list, looked, has_more = 1, 0, false
 while #ids < want and list <= 4 do
-  local found = call('LPOP', lists[list], want - #ids)
+  local most, aside = want - #ids, 0
+  local found = call('LPOP', lists[list], most)
   if found then
     local texts = call('HMGET', DATA, unpack(found))
     for i, id in ipairs(found) do
-      if texts[i] then
-        local n = #ids + 1
-        ids[n], records[n] = id, texts[i]
-        claims[2 * n + 1], claims[2 * n + 2] = id, number
-      else
+      local text = texts[i]
+      if not text then
         notes[#notes + 1] = 'missing ' .. id
+      elseif string.byte(text, 4) ~= 45 then
+        mark = mark or marks()
+        if not mark.admit(id, text) then
+          text, aside = nil, aside + 1
+        end
+      end
+      if text then
+        local n = #ids + 1
+        ids[n], records[n] = id, text
+        claims[2 * n + 1], claims[2 * n + 2] = id, number
       end
     end
+    looked = looked + #found
   end
-  list = list + 1
+  if aside == 0 or #found < most then
+    list = list + 1
+  elseif looked > 1000 then  -- the rest is for the next tick: each has its bounds
+    has_more = true
+    break
+  end
 end
-if #ids < want then
+if mark then
+  mark.put_aside()
+end
+if is_paused or #ids < want then
   call('DEL', WAKE, WAKES .. server)
-  wait = duties().until_next()
+  wait = has_more and 0 or duties().until_next(is_paused)
 elseif call('EXISTS', HIGH, NORMAL, LOW) > 0 then
   wake(WAKE)
 end

@@ -1,7 +1,7 @@
 -- What the first call of this tick claimed and refused, for a worker that did not get the reply.
 return function(held, last, number)
   local ids, refused = {}, {}
-  local latest, rest = string.match(last, '^(%d+) (.*)$')
+  local latest, rest = string.match(last, '^(%d+) %d+ (.*)$')
   if latest == number then
     local entries = call('HGETALL', held)
     for i = 1, #entries, 2 do

@@ -5,7 +5,7 @@ from typing import Any
 
 from actionhero.store.task_scripts import Arrivals, Later
 from actionhero.tasks.record import Scope, new_record, record_head
-from tests.tasks.lab import LEASE, START, Lab, Other, ids_of, notes_of
+from tests.tasks.lab import LEASE, START, Lab, Other, Server, ids_of, notes_of
 
 HOUR = 3_600_000
 
@@ -19,7 +19,15 @@ async def put_kept(lab: Lab, *ids: str, scope: Scope = "any") -> set[bytes]:
             arrivals.add_ready("n", id, new_record(head, b"{}"))
         else:
             arrivals.add_later(Later(id, new_record(head, b"{}"), "in", 0))
-    return await lab.scripts.enqueue(arrivals)
+    return set((await lab.scripts.enqueue(arrivals)).existing)
+
+
+async def reap(lab: Lab, by: Server) -> list[str]:
+    """Let all other servers die, and have them reaped. Returns what that one is told."""
+    await lab.outlive(by, by=LEASE + 2)
+    told = notes_of(await by.tick())
+    await lab.advance(1000)  # it had its time to come back
+    return told + notes_of(await by.tick())
 
 
 async def kept(lab: Lab, id: str) -> Any:
@@ -132,8 +140,7 @@ async def test_one_that_is_to_be_cancelled_does_not_run_again(lab: Lab) -> None:
     await server.tick(0, others=[Other("r", "raised", 1, 5, "{}"), Other("b", "given", 1)])
     await lab.scripts.reconcile("a:1", {b"lapsed": "1"})
     other = await lab.server("b:1")
-    await lab.outlive(other, by=LEASE + 2)
-    assert "cancelled lapsed" in notes_of(await other.tick())
+    assert "cancelled lapsed" in await reap(lab, other)
     for id in ("raised", "given", "lapsed", "unknown"):
         assert (await kept(lab, id))["state"] == "cancelled"
     assert await lab.ids() == []
@@ -149,6 +156,22 @@ async def test_an_order_does_not_reach_another_claim(lab: Lab) -> None:
     await lab.scripts.retry("t")
     assert await one.claim() == ["t"]
     assert notes_of(await one.tick()) == []
+
+
+async def test_a_fan_out_is_cancelled_copy_by_copy(lab: Lab) -> None:
+    servers = [await lab.server(f"{name}:1") for name in "abcd"]
+    await put_kept(lab, "p", scope="all")
+    for server in servers[:3]:
+        assert await server.claim() == [f"p@{server.id}"]
+    await servers[0].tick(0, others=[Other("d", "p@a:1", 1)])
+    await servers[1].tick(0, others=[Other("r", "p@b:1", 1, HOUR, "{}")])
+    assert await lab.scripts.cancel("p") == "cancelling"
+    assert notes_of(await servers[2].tick()) == ["cancel p@c:1 1"]
+    await servers[2].tick(0, others=[Other("c", "p@c:1", 1)])
+    told = (await kept(lab, "p"))["result"]
+    assert told == {"expected": 4, "done": 1, "failed": 0, "absent": 3}
+    assert await lab.ids() == []
+    assert await lab.scripts.cancel("p") == "unknown"
 
 
 # progress
@@ -182,6 +205,5 @@ async def test_progress_ends_with_the_claim(lab: Lab) -> None:
         Other("f", "failed", 1, 0, "{}"), Other("b", "given", 1),
     ])  # fmt: skip
     other = await lab.server("b:1")
-    await lab.outlive(other, by=LEASE + 2)
-    await other.tick()
+    await reap(lab, other)
     assert await lab.client.execute("KEYS", "*progress*") == []

@@ -116,21 +116,42 @@ def describe_task(one: "TaskView") -> Iterator[tuple[str, str]]:
     yield "id", one.id
     yield "task", one.name
     yield "queue", one.queue
-    yield "state", one.state + (f" on {one.server}" if one.server else "")
-    yield "params", encode_json(one.params).decode()
-    yield "enqueued", moment(one.enqueued_at)
-    if one.due_at:
-        yield "due", moment(one.due_at)
-    if one.failed_at:
-        yield "failed", moment(one.failed_at)
+    yield "state", _state_of(one)
+    if one.priority != "normal":
+        yield "priority", one.priority
+    if one.params is not None:
+        yield "params", encode_json(one.params).decode()
+    yield from _times(one)
     if one.parent:
         yield "copy of", one.parent
     if one.account:
         yield "servers", ", ".join(f"{count} {name}" for name, count in one.account.items())
+    if one.progress:
+        yield "progress", f"{one.progress.fraction:.0%} {one.progress.note}".rstrip()
     if one.attempts or one.lapses:
         yield "attempts", f"{one.attempts} raised, {one.lapses} lost with their server"
+    if one.result is not None:
+        yield "result", encode_json(one.result).decode()
     if one.error:
         yield "error", error_of(one)
+
+
+def _state_of(one: "TaskView") -> str:
+    if one.server is None:
+        return one.state
+    return f"{one.state} {'for' if one.state == 'local' else 'on'} {one.server}"
+
+
+def _times(one: "TaskView") -> Iterator[tuple[str, str]]:
+    times = (
+        ("enqueued", one.enqueued_at),
+        ("due", one.run_at),
+        ("started", one.started_at),
+        ("failed" if one.state == "failed" else "ended", one.finished_at),
+    )
+    for name, milliseconds in times:
+        if milliseconds:
+            yield name, moment(milliseconds)
 
 
 def error_of(one: "TaskView") -> str:

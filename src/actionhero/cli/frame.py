@@ -32,7 +32,7 @@ COMMANDS = {
     "work": Entry("start", "Run an app's tasks, and serve nothing."),
     "run": Entry("run", "Run one action here and print what it answers."),
     "actions": Entry("actions", "List the actions of an app."),
-    "tasks": Entry("tasks", "List, show, enqueue and retry tasks."),
+    "tasks": Entry("tasks", "List, show, enqueue, cancel and retry tasks; watch them run."),
     "stats": Entry("stats", "Show the counters of the cluster."),
     "new": Entry("new", "Write a new project."),
     "demo": Entry("demo", "Serve the demo app and say what to try."),

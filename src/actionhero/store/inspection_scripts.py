@@ -38,11 +38,15 @@ class Counts(NamedTuple):
     broadcast: int
     servers: int
     periodic: int
+    paused: int
+    """1 while nothing of it is started."""
 
     def plus(self, other: "Counts") -> "Counts":
         """Those of two shards of a queue, which the same servers work."""
         sums = Counts(*(one + two for one, two in zip(self, other, strict=True)))
-        return sums._replace(servers=max(self.servers, other.servers))
+        return sums._replace(
+            servers=max(self.servers, other.servers), paused=max(self.paused, other.paused)
+        )
 
 
 class Chosen(NamedTuple):
@@ -69,6 +73,25 @@ class Look(NamedTuple):
     last: Position | None
     looked: int
     found: list[Shown]
+
+
+class Working(NamedTuple):
+    """A server on one shard: the end of its lease (ms), how many tasks it holds, and the names and
+    claim tokens of some of them."""
+
+    server: str
+    lease: int
+    held: int
+    tasks: list[tuple[str, str]]
+
+
+class Glance(NamedTuple):
+    """A shard at one moment (ms), with the newest dead letters."""
+
+    at: int
+    counts: Counts
+    servers: list[Working]
+    failed: list[Shown]
 
 
 class InspectionScripts:
@@ -124,6 +147,25 @@ class InspectionScripts:
     async def counts(self) -> Counts:
         """How many tasks there are in each state."""
         return Counts(*await self._scripts["counts"](self._client, self._keys))
+
+    async def glance(self, names: int, failures: int) -> Glance:
+        """How it stands: with `names` tasks of each server, and `failures` dead letters."""
+        at, counts, servers, *rows = await self._scripts["glance"](
+            self._client, self._keys, (names, failures)
+        )
+        working = [
+            Working(
+                server.decode(),
+                int(float(lease)),
+                held,
+                [
+                    (name.decode(), token.decode())
+                    for name, token in zip(parts[::2], parts[1::2], strict=True)
+                ],
+            )
+            for server, lease, held, *parts in servers
+        ]
+        return Glance(int(at), Counts(*counts), working, _shown("failed", rows))
 
     async def cancel(self, id: str, *, only_waiting: bool = False) -> str:
         """`cancelled`, or `cancelling` if its server is told to, or the state that prevents it, or

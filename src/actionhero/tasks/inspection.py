@@ -12,13 +12,17 @@ from actionhero.errors import NotFoundError, UnknownTaskError
 from actionhero.store.inspection_scripts import Chosen, Counts, Shown
 from actionhero.store.keys import queue_of
 from actionhero.store.task_scripts import QueueScripts
+from actionhero.tasks.overview import overview_of
 from actionhero.tasks.pages import ALL, ByTime, page_by_offset, page_by_time
 from actionhero.tasks.task import Task, TaskDefinition
-from actionhero.tasks.views import STATES, Page, TaskView, view
+from actionhero.tasks.views import STATES, Overview, Page, TaskView, view
 
 if TYPE_CHECKING:
     from actionhero.store.client import StoreClient
     from actionhero.store.keys import Keys
+
+_NAMED = 50
+"""Tasks of each server that are named in an overview, at most."""
 
 
 class Inspection:
@@ -70,6 +74,15 @@ class Inspection:
         """`counts` as plain values, for `status` and the CLI."""
         return {name: counts._asdict() for name, counts in (await self.counts()).items()}
 
+    async def overview(self, failures: int = 5) -> Overview:
+        """The queues, the servers that work them, and the newest dead letters. It costs the store
+        one call for each shard, however many tasks there are."""
+        shards = await self.shards()
+        glances = await asyncio.gather(
+            *(self.scripts(shard).glance(_NAMED, failures) for shard in shards)
+        )
+        return overview_of(dict(zip(shards, glances, strict=True)), failures)
+
     # tasks
 
     async def show(self, id: str) -> TaskView:
@@ -91,9 +104,9 @@ class Inspection:
         """Up to `count` tasks (1,000 at most) of one queue in one state (`STATES`), from a cursor
         on: dead letters the newest first, delayed ones the next due first.
 
-        Their cursors stay right while tasks come and go. Of pending, local and processing tasks that
-        move between two pages, some may be missed or shown twice. Raises `NotFoundError` for a
-        state or cursor that there is not.
+        Their cursors stay right while tasks come and go. Of pending, local and processing tasks
+        that move between two pages, some may be missed or shown twice. Raises `NotFoundError` for
+        a state or cursor that there is not.
         """
         if state not in STATES:
             raise NotFoundError(f"there is no state {state!r}; there are {', '.join(STATES)}")

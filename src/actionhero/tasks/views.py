@@ -74,6 +74,44 @@ class Page(Struct, frozen=True):
     next: str | None = None
 
 
+class QueueView(Struct, frozen=True, kw_only=True):
+    """One queue: how many tasks it has in each state (`pending`: those too that wait for a turn of
+    their type), how many servers work it, and in how many shards it is divided."""
+
+    name: str
+    pending: int
+    local: int
+    delayed: int
+    processing: int
+    failed: int
+    servers: int
+    shards: int
+    is_paused: bool
+
+
+class ServerView(Struct, frozen=True, kw_only=True):
+    """One server that runs tasks. `lease` is how many ms its lease still lasts (below zero: it is
+    being given up), `held` how many tasks it runs or is about to, `running` how many of each name
+    that are (of some of them, if they are many), `oldest` since when (ms) it has the first of
+    these."""
+
+    id: str
+    queues: list[str]
+    lease: int
+    held: int
+    running: dict[str, int]
+    oldest: int | None = None
+
+
+class Overview(Struct, frozen=True, kw_only=True):
+    """All queues and servers at one moment (ms), and the newest dead letters."""
+
+    at: int
+    queues: list[QueueView]
+    servers: list[ServerView]
+    failed: list[TaskView]
+
+
 def view(queue: str, shown: Shown) -> TaskView:
     """What the store has of a task, made readable; what cannot be read is shown as it is."""
     if shown.state == "kept":
@@ -96,7 +134,7 @@ def view(queue: str, shown: Shown) -> TaskView:
         is_periodic=kind in _PERIODIC,
         enqueued_at=enqueued_at(record) or None,
         run_at=_time(shown.place) if state in {"delayed", "retrying"} else None,
-        started_at=_started(shown),
+        started_at=claimed_at(shown.token),
         finished_at=_time(shown.place) if state == "failed" else None,
         attempts=troubles.attempts,
         lapses=troubles.lapses,
@@ -144,9 +182,10 @@ def _server(shown: Shown, error: dict[str, str] | None) -> str | None:
     return None
 
 
-def _started(shown: Shown) -> int | None:
-    token = int(shown.token) if shown.token.isdigit() else 0
-    return token if token >= _FIRST_TIME else None
+def claimed_at(token: str) -> int | None:
+    """When a task was claimed, if its token is a time."""
+    moment = int(token) if token.isdigit() else 0
+    return moment if moment >= _FIRST_TIME else None
 
 
 def _time(place: str) -> int | None:

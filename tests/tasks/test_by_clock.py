@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from actionhero.store.keys import QUEUE_KEYS
 from actionhero.store.task_scripts import Occurring, TickReply
 from actionhero.tasks.schedule import AT_A_GO, ON_TIME, ByClock, CatchUp, Overlap
 from actionhero.workers.firing import Firing
@@ -423,3 +424,36 @@ async def test_one_that_never_comes_again_is_no_longer_planned(lab: Lab) -> None
     assert await lab.scripts.fire("sweep", planned.next, planned.spec, None, [planned.next]) == 1
     assert [one.next for one in await lab.scripts.periodic()] == [None]
     assert (await server.tick()).ids == [occurrence(MINUTE).encode()]
+
+
+# a paused queue
+
+
+@pytest.mark.parametrize(("catch_up", "ran"), [("skip", []), ("latest", [3]), ("all", [1, 2, 3])])
+async def test_what_comes_while_the_queue_is_paused_is_missed(
+    lab: Lab, catch_up: CatchUp, ran: list[int]
+) -> None:
+    server = await lab.server("a:1", by_clock("0 * * * *", catch_up=catch_up, overlap="allow"))
+    await look(server)
+    paused = lab.keys.for_scripts[QUEUE_KEYS.index("paused")]
+    await lab.client.execute("SET", paused, "1")
+    for _ in range(3):
+        await later(HOUR, server)
+        assert await look(server) == []
+    await later(30 * MINUTE, server)
+    await lab.client.execute("DEL", paused)
+    assert await look(server) == [occurrence(n * HOUR) for n in ran]
+    await later(30 * MINUTE, server)
+    assert await look(server) == [occurrence(4 * HOUR)]
+
+
+async def test_a_call_that_comes_after_the_pause_fires_nothing(lab: Lab) -> None:
+    server = await lab.server("a:1", by_clock())
+    await look(server)
+    await later(MINUTE, server)
+    due = await server.tick()
+    paused = lab.keys.for_scripts[QUEUE_KEYS.index("paused")]
+    await lab.client.execute("SET", paused, "1")
+    assert not await fire(server, due)
+    await lab.client.execute("DEL", paused)
+    assert await look(server) == [occurrence(MINUTE)]

@@ -1,12 +1,13 @@
 -- Fires what came due of a type by the clock, and plans its next time.
 -- ARGV: type, the time it was planned for, its spec, its next time or '', the times to fire…
--- Returns how many it fired, or -1 if it is no longer planned so, or waits for one under way:
--- whoever comes second changes nothing.
+-- Returns how many it fired, or -1 if it is no longer planned so, waits for one under way, or the
+-- queue is paused: whoever comes second changes nothing.
 local m, d = moves(), duties()
 local name, expected, spec, next = unpack(ARGV, 1, 4)
 local known, template = string.match(call('HGET', PERIODIC, name) or '', '^(%S+) (.*)$')
 local planned = call('ZSCORE', SCHEDULE, name)
-if known ~= spec or not planned or tonumber(planned) ~= tonumber(expected) then
+if known ~= spec or not planned or tonumber(planned) ~= tonumber(expected)
+  or call('EXISTS', PAUSED) == 1 then
   return -1
 end
 local catch_up, overlap = string.match(spec, '^c:(%a+):(%a+):')

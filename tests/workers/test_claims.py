@@ -2,10 +2,21 @@
 
 import pytest
 
-from actionhero.tasks.outcomes import DONE, GIVEN_BACK, Failed, Outcome, Parked, Retrying
+from actionhero.tasks.outcomes import (
+    CANCELLED,
+    DONE,
+    GIVEN_BACK,
+    Discarded,
+    Done,
+    Failed,
+    Outcome,
+    Parked,
+    Retrying,
+)
 from actionhero.workers.claims import Claim, Settlements
 
 PLAIN = b'1no-1800000000000{"name":"x","params":{}}'
+FLAGGED = b'1noD1800000000000{"name":"x","keep":1000,"params":{}}'
 COPY = b'1nc-1800000000000{"name":"x","params":{}}'
 
 
@@ -28,6 +39,9 @@ def test_plain_ones_go_by_token() -> None:
         (Failed(b"e"), ("f", 0, b"e")),
         (Parked(b"e"), ("x", 0, b"e")),
         (GIVEN_BACK, ("b", 0, b"")),
+        (CANCELLED, ("c", 0, b"")),
+        (Discarded(b"e"), ("c", 0, b"e")),
+        (Done(b'"result":1'), ("d", 0, b'"result":1')),
     ],
 )
 def test_others_say_what_became_of_them(outcome: Outcome, said: tuple[str, int, bytes]) -> None:
@@ -38,8 +52,16 @@ def test_others_say_what_became_of_them(outcome: Outcome, said: tuple[str, int, 
     assert settlements.gives_back == (outcome is GIVEN_BACK)
 
 
-@pytest.mark.parametrize("one", [claim(b"a", record=COPY), Claim(b"a", "1", PLAIN, b"1 0 ")])
-def test_a_copy_or_a_troubled_one_is_not_plain(one: Claim) -> None:
+@pytest.mark.parametrize(
+    "one",
+    [
+        claim(b"a", record=COPY),
+        claim(b"a", record=FLAGGED),
+        Claim(b"a", "1", PLAIN, b"1 0 "),
+        Claim(b"a", "1", PLAIN, None, has_progress=True),
+    ],
+)
+def test_what_leaves_more_than_a_record_is_not_plain(one: Claim) -> None:
     settlements = Settlements()
     settlements.add(one, DONE)
     assert settlements.args() == [0, 1, "d", b"a", "1", 0, b""]

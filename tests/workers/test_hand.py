@@ -1,11 +1,19 @@
 """Claims in hand: waiting, running, ended."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from actionhero.deadlines import Deadlines
 from actionhero.store.task_scripts import TickReply
-from actionhero.tasks.outcomes import DONE, GIVEN_BACK, Outcome, Parked
+from actionhero.tasks.outcomes import (
+    CANCELLED,
+    DONE,
+    GIVEN_BACK,
+    Failed,
+    Outcome,
+    Parked,
+)
 from actionhero.tasks.task import TaskDefinition
 from actionhero.workers.claims import Claim
 from actionhero.workers.executor import Executor
@@ -118,6 +126,46 @@ async def test_what_is_dropped_counts_for_nothing() -> None:
     assert not hand.backlog
     assert not hand.take_settlements().is_any
     assert slots.free == 1
+
+
+async def test_what_is_cancelled_ends_so_wherever_it_is() -> None:
+    slots, ended = Slots(1), list[int]()
+    hand, gated = hand_of(slots, lambda: ended.append(1))
+    hand.receive(reply(b"runs", b"waits", b"stays"), "1", slots.take(1))
+    await turn()
+    for id in (b"runs", b"waits", b"waits", b"unheard-of"):
+        hand.cancel(id, "1")
+    hand.cancel(b"stays", "7")  # another claim was meant
+    await turn()
+    settled = hand.take_settlements().others
+    assert [(claim.id, outcome) for claim, outcome in settled] == [
+        (b"waits", CANCELLED),
+        (b"runs", CANCELLED),
+    ]
+    assert len(ended) == 2
+    gated.running[b"stays"].set_result(DONE)
+    await turn()
+    hand.cancel(b"stays", "1")  # too late: it waits to be settled
+    assert [claim.id for claim in hand.take_settlements().plain] == [b"stays"]
+
+
+async def test_what_ends_all_the_same_when_it_is_cancelled_has_ended() -> None:
+    class Stubborn(Gated):
+        async def execute(self, claim: Claim) -> Outcome:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+            return DONE if claim.id == b"done" else Failed(b"{}")
+
+    slots = Slots(2)
+    hand = Hand(slots, Stubborn(), lambda: None)  # type: ignore[arg-type]
+    hand.receive(reply(b"done", b"failed"), "1", slots.take(2))
+    await turn()
+    for id in (b"done", b"failed"):
+        hand.cancel(id, "1")
+    await turn()
+    settled = hand.take_settlements()
+    assert [claim.id for claim in settled.plain] == [b"done"]
+    assert [outcome for _, outcome in settled.others] == [CANCELLED]
 
 
 async def test_an_error_of_our_own_parks_the_task() -> None:

@@ -32,6 +32,7 @@ class ProgressLine:
         self._next = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     def tell(self, claim: Claim, fraction: float, note: str) -> None:
         """A running task has come so far. May be called from its thread."""
@@ -43,7 +44,8 @@ class ProgressLine:
                 self._loop.call_soon_threadsafe(self._take, claim, text)
 
     async def aclose(self) -> None:
-        """Send no more."""
+        """Send no more. A thread that goes on may still tell."""
+        self._is_closed = True
         self._latest.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -52,6 +54,8 @@ class ProgressLine:
             await asyncio.gather(self._sending, return_exceptions=True)
 
     def _take(self, claim: Claim, text: bytes) -> None:
+        if self._is_closed:
+            return
         claim.has_progress = True
         self._latest[claim.id] = (claim.token, text)
         if self._timer is None:

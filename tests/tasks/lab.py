@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from actionhero.store.client import StoreClient
-from actionhero.store.keys import Keys, QueueKeys
+from actionhero.store.keys import QUEUE_KEYS, Keys, QueueKeys
 from actionhero.store.scripts import Script
 from actionhero.store.task_scripts import (
     Arrivals,
@@ -22,6 +22,12 @@ START = 1_800_000_000_000
 LEASE = 10_000
 GRACE = 30_000
 _CLOCK = "test:now"
+_NOTICE = """
+for _, server in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])) do
+  local lease = redis.call('ZSCORE', KEYS[1], server)
+  redis.call('ZADD', KEYS[1], math.floor(lease) - 0.5, server)
+end
+"""
 _READS = {
     "string": ("GET",),
     "hash": ("HGETALL",),
@@ -77,10 +83,14 @@ class Lab:
         await lab.advance(0)
         return lab
 
-    async def advance(self, milliseconds: int) -> None:
-        """Let time pass."""
+    async def advance(self, milliseconds: int, *, is_noticed: bool = True) -> None:
+        """Let time pass. A lease that runs out in it was noticed by somebody, if you do not say
+        otherwise, so that its server has had its time to come back."""
         self.now += milliseconds
         await self.client.execute("SET", _CLOCK, self.now)
+        if is_noticed:
+            servers = self.keys.for_scripts[QUEUE_KEYS.index("servers")]
+            await self.client.execute("EVAL", _NOTICE, 1, servers, self.now)
 
     async def outlive(self, *alive: "Server", by: int = LEASE) -> None:
         """Let `by` pass, in which only these servers renew their leases."""

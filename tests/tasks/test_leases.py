@@ -111,6 +111,37 @@ async def test_when_the_store_was_away_nobody_lapses(lab: Lab) -> None:
     assert (await two.finish("2", token=1)).refused == []
 
 
+async def test_when_the_store_was_away_nobody_lapses_whose_lease_ran_out_first(lab: Lab) -> None:
+    """Whoever renewed last must not take what the others have, nor one that has just started."""
+    other = await lab.server("a:1")
+    await lab.put("1")
+    await other.claim()
+    await lab.advance(LEASE // 3)
+    latest = await lab.server("b:1")
+    await lab.advance(LEASE * 3 // 4, is_noticed=False)
+    new = await lab.server("c:1")
+    for server in (latest, new):
+        reply = await server.tick()
+        assert (ids_of(reply), notes_of(reply)) == ([], [])
+        assert 0 <= reply.wait <= 501
+    await lab.advance(250)
+    assert await other.renew()
+    await lab.advance(252, is_noticed=False)
+    assert ids_of(await latest.tick()) == []
+    assert (await other.finish("1")).refused == []
+
+
+async def test_a_server_that_does_not_come_back_is_reaped_soon(lab: Lab) -> None:
+    dead = await lab.server("a:1")
+    await lab.put("1")
+    await dead.claim()
+    await lab.advance(LEASE, is_noticed=False)
+    alive = await lab.server("b:1")
+    reply = await alive.tick()
+    await lab.advance(reply.wait, is_noticed=False)
+    assert ids_of(await alive.tick()) == ["1"]
+
+
 async def test_an_expired_server_claims_nothing(lab: Lab) -> None:
     server = await lab.server("a:1")
     await lab.put("1")

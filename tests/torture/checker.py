@@ -175,13 +175,13 @@ def _doubled(evidence: Evidence, forgets: bool) -> Row:
 
 
 def _is_explained(evidence: Evidence, before: Run, run: Run) -> bool:
-    if run.lapses > before.lapses:
-        return evidence.is_harmed(before.server, before.begin, run.begin)
-    if before.end is None or before.end > run.begin + SLACK:
-        return False
-    if before.how == "cancelled":
-        return run.attempts == before.attempts
-    return before.how == "raised" and run.attempts == before.attempts + 1
+    if before.end is not None and before.end <= run.begin + SLACK:
+        if before.how == "raised" and run.attempts == before.attempts + 1:
+            return True
+        if before.how == "cancelled" and run.lapses == before.lapses:
+            return run.attempts == before.attempts
+    is_lapse = run.lapses > before.lapses
+    return is_lapse and evidence.is_harmed(before.server, before.begin, run.begin)
 
 
 def _early(evidence: Evidence, forgets: bool) -> Row:

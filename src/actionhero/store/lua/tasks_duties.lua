@@ -77,7 +77,7 @@ local function reap(dead, max_lapses)
     else
       notes[#notes + 1] = 'poisoned ' .. id .. ' ' .. dead
       m.count_trouble(id, 0, 0, '{"type":"Lapsed","message":"' .. lapses
-        .. ' servers in turn stopped answering while they had it"}')
+        .. ' servers in turn stopped answering while they had it"}', dead)
       m.bury(id, records[id])
     end
   end

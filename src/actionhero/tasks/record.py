@@ -31,8 +31,9 @@ HEADER: Final = 17
 """Bytes before the JSON object, in the store."""
 BANDS: Final = {"high": "h", "normal": "n", "low": "l"}
 ONCE: Final = ord("o")
+KIND: Final = 2
 FLAG: Final = 3
-"""Where the flag is."""
+"""Where the kind and the flag are."""
 NO_FLAG: Final = ord("-")
 UNIQUE: Final = 1
 LIMITED: Final = 2

@@ -19,6 +19,7 @@ from actionhero.tasks.outcomes import (
     Parked,
     Retrying,
 )
+from actionhero.tasks.record import FLAG, KIND, NO_FLAG, ONCE
 
 
 class Claim(Struct, eq=False, gc=False):
@@ -28,6 +29,8 @@ class Claim(Struct, eq=False, gc=False):
     token: str
     record: bytes
     troubles: bytes | None
+    tell: Optional["Teller"] = None
+    """Where to say something of its progress."""
     is_dropped: bool = False
     """Whether somebody else has it now; what it still does counts for nothing."""
     is_in_thread: bool = False
@@ -36,14 +39,10 @@ class Claim(Struct, eq=False, gc=False):
     """Whether somebody cancelled it while it ran."""
     has_progress: bool = False
     """Whether it said something of its progress, which is to be forgotten with it."""
-    tell: Optional["Teller"] = None
-    """Where to say that."""
 
 
 Teller = Callable[[Claim, float, str], None]
 Settled = tuple[Claim, Outcome]
-_PLAIN: Final = b"o-"
-"""Kind and flag of a record about which there is nothing to do when it is done."""
 _WHAT: Final = {
     Done: "d",
     Retrying: "r",
@@ -79,9 +78,11 @@ class Settlements:
 
     def add(self, claim: Claim, outcome: Outcome) -> None:
         """Settle a claim so."""
+        record = claim.record
         if (
             outcome is DONE
-            and claim.record[2:4] == _PLAIN
+            and record[KIND] == ONCE
+            and record[FLAG] == NO_FLAG
             and claim.troubles is None
             and not claim.has_progress
         ):

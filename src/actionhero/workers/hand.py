@@ -59,7 +59,7 @@ class Hand:
         """Take what was claimed; start as many as slots were taken for it, give back the rest."""
         troubles = reply.troubles or [None] * len(reply.ids)
         for id, record, trouble in zip(reply.ids, reply.records, troubles, strict=True):
-            claim = self.held[id] = Claim(id, token, record, trouble, tell=self._tell)
+            claim = self.held[id] = Claim(id, token, record, trouble, self._tell)
             self.backlog.append(claim)
         self.last_start = self._loop.time()
         startable = min(slots, len(self.backlog))

@@ -1,7 +1,8 @@
 import pytest
 
 from actionhero.errors import StoreUnavailableError, TooManyRequestsError
-from actionhero.limits import Limits, Rate, parse_rate
+from actionhero.clock import Rate, parse_rate
+from actionhero.limits import Limits
 from actionhero.store.client import StoreClient
 from actionhero.store.keys import Keys
 

@@ -7,11 +7,14 @@ text such as "500ms", "30s", "10m", "1h30m", "2d". Times in the store are intege
 import re
 from datetime import datetime, timedelta
 
+from msgspec import Struct
+
 Duration = float | int | str | timedelta
 """What users may write where a duration is asked for."""
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_RATE = re.compile(r"(\d+)\s*/\s*(\d*\w+)")
 _WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+")
 
 
@@ -36,6 +39,22 @@ def _not_negative(seconds: float, value: object) -> float:
     if not 0 <= seconds < float("inf"):
         raise ValueError(f"{value!r} is not a duration; it must be zero or more, and finite")
     return seconds
+
+
+class Rate(Struct, frozen=True):
+    """`uses` in every `period` seconds."""
+
+    uses: int
+    period: float
+
+
+def parse_rate(text: str) -> Rate:
+    """The rate that `text` means. Raises `ValueError`."""
+    parts = _RATE.fullmatch(text.strip())
+    if parts is None or int(parts[1]) == 0:
+        raise ValueError(f"{text!r} is not a rate; write '10/s', '100/m' or '5/10s'")
+    period = parts[2] if parts[2][0].isdigit() else f"1{parts[2]}"
+    return Rate(int(parts[1]), parse_duration(period))
 
 
 def format_duration(seconds: float) -> str:

@@ -18,7 +18,7 @@ but `internal_error`.
     │   ├── TooLargeError           413
     │   ├── UnsupportedMediaError   415
     │   ├── TooManyRequestsError    429
-    │   ├── HttpProtocolError       400, 414, 417, 426, 431, 501, 505  HTTP itself was broken
+    │   ├── HttpProtocolError       400, 406, 412, 414, 416, 417, 421, 426, 431, 501, 505
     │   └── FrameError              the rules of WebSocket frames were broken
     ├── ServerError                 ours
     │   ├── InternalError           500
@@ -38,6 +38,7 @@ but `internal_error`.
     │   ├── ListenError
     │   └── NotConnectedError
     └── TaskError
+        ├── QueueFullError          503  the queue is as long as it may be
         ├── UnknownTaskError        no such task, or no such task type
         ├── TaskFailedError         a result was waited for, but its task failed
         ├── TaskCancelledError      … was cancelled or discarded
@@ -189,13 +190,17 @@ class TooManyRequestsError(ClientError):
 
 
 class HttpProtocolError(ClientError):
-    """The request breaks HTTP, or asks of it what is not served. `status` says which."""
+    """The request breaks HTTP, or asks of it what is not served. `status` says which; `fields`
+    are the header fields that belong to it."""
 
     code = "http_protocol"
 
-    def __init__(self, message: str, status: int = 400) -> None:
+    def __init__(
+        self, message: str, status: int = 400, fields: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.fields = fields
 
 
 class FrameError(ClientError):
@@ -328,6 +333,18 @@ class TaskError(ActionHeroError):
     """Something about tasks."""
 
     code = "task_error"
+
+
+class QueueFullError(TaskError):
+    """The queue is as long as it may be. `ids` are the tasks that did not fit; all others that
+    were enqueued with them are in."""
+
+    code = "queue_full"
+    status = 503
+
+    def __init__(self, message: str, ids: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.ids = ids
 
 
 class UnknownTaskError(TaskError):

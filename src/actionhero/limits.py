@@ -4,12 +4,9 @@ A rate is "10/s", "100/m", "5/10s": so many uses in so long. All of them may com
 they come back one by one, evenly. Denied uses cost nothing.
 """
 
-import re
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from actionhero.clock import parse_duration
+from actionhero.clock import Rate
 from actionhero.errors import TooManyRequestsError
 from actionhero.store.scripts import Script
 
@@ -17,24 +14,7 @@ if TYPE_CHECKING:
     from actionhero.store.client import StoreClient
     from actionhero.store.keys import Keys
 
-_RATE = re.compile(r"(\d+)\s*/\s*(\d*\w+)")
 _take = Script("rate_limit")
-
-
-class Rate(Struct, frozen=True):
-    """`uses` in every `period` seconds."""
-
-    uses: int
-    period: float
-
-
-def parse_rate(text: str) -> Rate:
-    """The rate that `text` means. Raises `ValueError`."""
-    parts = _RATE.fullmatch(text.strip())
-    if parts is None or int(parts[1]) == 0:
-        raise ValueError(f"{text!r} is not a rate; write '10/s', '100/m' or '5/10s'")
-    period = parts[2] if parts[2][0].isdigit() else f"1{parts[2]}"
-    return Rate(int(parts[1]), parse_duration(period))
 
 
 class Limits:

@@ -14,7 +14,8 @@ from actionhero.errors import (
     StoreUnavailableError,
     TooManyRequestsError,
 )
-from actionhero.limits import Limits, Rate
+from actionhero.clock import Rate
+from actionhero.limits import Limits
 from actionhero.messages import Call, Reply, Transport
 from actionhero.telemetry import JsonFormatter, Mask
 from tests.counting import Counts

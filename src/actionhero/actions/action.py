@@ -8,11 +8,10 @@ from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from actionhero.clock import Duration, parse_duration
+from actionhero.clock import Duration, Rate, parse_duration, parse_rate
 from actionhero.codec import place_of
 from actionhero.connections import Connection
 from actionhero.errors import DefinitionError, NotConnectedError
-from actionhero.limits import Rate, parse_rate
 from actionhero.messages import TRANSPORTS, Call, Transport
 from actionhero.tasks.task import Task
 

@@ -10,6 +10,7 @@ from actionhero.tasks.record import Priority, Scope
 from actionhero.tasks.results import Progress
 from actionhero.tasks.retry import Errors
 from actionhero.tasks.schedule import CatchUp, Overlap
+from actionhero.tasks.unique import UniqueMode
 
 if TYPE_CHECKING:
     from actionhero.tasks.task import Task
@@ -26,6 +27,10 @@ class TaskOptions(TypedDict, total=False):
     `scope` "all": once on every live server · `timeout` of one attempt · `priority` ·
     `retry_for` these errors only, `fail_for` these at once · `keep_result` so long ·
     `executor` "process" runs a plain function in a child process instead of a thread ·
+    `concurrency`: at most so many run at once, in the whole cluster · `rate`, as "10/s": no more
+    start than that · `unique`: of tasks with the same parameters (or the same ones of `unique_by`)
+    one stands: "drop" drops the new one, "replace" gives its parameters to the one that waits,
+    "debounce" lets that one also wait anew ·
     `around_enqueue`, `around_run`: what stands around its tasks alone."""
 
     name: str
@@ -45,6 +50,10 @@ class TaskOptions(TypedDict, total=False):
     fail_for: Errors
     keep_result: Duration
     executor: Where
+    concurrency: int
+    rate: str
+    unique: UniqueMode
+    unique_by: Sequence[str]
     around_enqueue: Sequence[Around]
     around_run: Sequence[Around]
 

@@ -9,7 +9,7 @@ import datetime
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +18,7 @@ from actionhero.clock import Duration, parse_duration
 from actionhero.codec import Inputs, compile_inputs, decode_json, place_of
 from actionhero.errors import DefinitionError, NotConnectedError
 from actionhero.store.keys import check_queue_name
+from actionhero.tasks.control import control_of
 from actionhero.tasks.ids import check_id, new_id
 from actionhero.tasks.importable import import_place_of
 from actionhero.tasks.middleware import NO_LAYERS, Around, Layers, check_layer, through
@@ -25,8 +26,10 @@ from actionhero.tasks.options import DEFAULT_QUEUE, TaskService, Where
 from actionhero.tasks.record import BANDS, NO_TROUBLES, Priority, Scope, Troubles, record_head
 from actionhero.tasks.results import Decode, Progress, compile_result
 from actionhero.tasks.retry import Errors, RetryPolicy
-from actionhero.tasks.schedule import CatchUp, Overlap, Schedule, schedule_of
+from actionhero.tasks.schedule import CatchUp, Overlap, schedule_of
+from actionhero.tasks.unique import UniqueMode
 
+T = TypeVar("T")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
 MOST_NOTE = 500
 """Characters of a note of progress that are kept."""
@@ -56,6 +59,10 @@ class TaskDefinition:
         fail_for: Errors = (),
         keep_result: Duration | None = None,
         executor: Where = "thread",
+        concurrency: int | None = None,
+        rate: str | None = None,
+        unique: UniqueMode | None = None,
+        unique_by: Sequence[str] = (),
         around_enqueue: Sequence[Around] = (),
         around_run: Sequence[Around] = (),
     ) -> None:
@@ -71,7 +78,7 @@ class TaskDefinition:
             retry_for,
             fail_for,
         )
-        self.schedule = self._schedule(every, cron, tz, catch_up, overlap)
+        self.schedule = self._checked(lambda: schedule_of(every, cron, tz, catch_up, overlap))
         self.scope: Scope = scope
         self.timeout = None if timeout is None else self._seconds("timeout", timeout)
         self.priority: Priority = priority
@@ -86,15 +93,28 @@ class TaskDefinition:
         self.enqueue_layers, self.run_layers = self._own_layers.enqueue, self._own_layers.run
         self.service: TaskService | None = None
         self._check()
+        self._inputs: Inputs | None = None
+        self._check_inputs()
+        self.control = self._checked(
+            lambda: control_of(
+                self.name,
+                self.inputs.fields,
+                concurrency=concurrency,
+                rate=rate,
+                unique=unique,
+                unique_by=unique_by,
+                is_periodic=self.schedule is not None,
+                is_on_all=self.scope == "all",
+            )
+        )
         self.head = record_head(
             self.name,
             priority,
             scope,
             is_periodic=False,  # an occurrence is; one that is enqueued by hand is not
+            flags=self.control.flags,
             keep=round(1000 * (self.keep_result or 0)),
         )
-        self._inputs: Inputs | None = None
-        self._check_inputs()
         self.read_result: Decode | None = None
         """Reads a result that is kept; None if none is."""
         if self.keep_result is not None:
@@ -144,16 +164,10 @@ class TaskDefinition:
         told = self.service.provides(kind) if self.service else None
         return _is_unreadable(kind) if told is None else told
 
-    def _schedule(
-        self,
-        every: Duration | None,
-        cron: str | None,
-        tz: str | None,
-        catch_up: CatchUp | None,
-        overlap: Overlap | None,
-    ) -> Schedule | None:
+    def _checked(self, make: Callable[[], T]) -> T:
+        """What options mean, or a `DefinitionError` that says where they are."""
         try:
-            return schedule_of(every, cron, tz, catch_up, overlap)
+            return make()
         except ValueError as exc:
             raise DefinitionError(f"{self.place}: {exc}") from exc
 
@@ -287,7 +301,8 @@ class Task:
         """Put it into its queue: now, after `delay`, or at a time (which needs a zone).
 
         With an `id` of your own, enqueueing the same again while it is queued, running or failed
-        changes nothing. Raises `StoreError`; with `maybe_done` it may have been stored, and
+        changes nothing; nor does it once it has completed, while its type keeps its result: that
+        stands for it. Raises `StoreError`; with `maybe_done` it may have been stored, and
         enqueueing this same object again is safe. Raises `NotConnectedError`, and `ValueError` for
         a delay or time that is none.
         """

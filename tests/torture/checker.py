@@ -180,6 +180,8 @@ def _is_explained(evidence: Evidence, before: Run, run: Run) -> bool:
             return True
         if before.how == "cancelled" and run.lapses == before.lapses:
             return run.attempts == before.attempts
+    if run.lapses < before.lapses:  # claimed before that, and begun when its server woke
+        return evidence.is_harmed(run.server, before.begin, run.begin)
     is_lapse = run.lapses > before.lapses
     return is_lapse and evidence.is_harmed(before.server, before.begin, run.begin)
 

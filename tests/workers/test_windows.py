@@ -168,12 +168,16 @@ async def test_event_loop_blocked_for_ever(house: House) -> None:
     """Others take its tasks; when it turns after all, nothing of what it did counts."""
     look, ran, taken = Synchronous(house), list[str](), list[bytes]()
 
+    def take() -> bool:
+        taken.extend(look.claim())
+        return bool(taken)
+
     @house.task
     async def block(task: Task) -> None:
         ran.append(task.id)
         if len(ran) == 1:
             look.register()
-            look.wait(lambda: bool(taken.extend(look.claim()) or taken))
+            look.wait(take)
 
     put = await block().enqueue()
     await house.start(name="blocked", lease=LEASE, stuck_limit=LEASE / 3)

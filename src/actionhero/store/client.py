@@ -31,6 +31,8 @@ _log = logging.getLogger("actionhero.store")
 _FIRST_DELAY = 0.05
 _LONGEST_DELAY = 2.0
 _ATTEMPT_TIMEOUT = 5.0
+_FIRST_ATTEMPT = 1.0
+"""Seconds that the very first attempt may take; then it is said that we wait."""
 
 Hook = Callable[[], Awaitable[None]]
 ReconnectHook = Callable[[], Awaitable[StoreUrl | None]]
@@ -72,7 +74,8 @@ class StoreClient:
         command_timeout: float = 5.0,
         connect_timeout: float = 10.0,
     ) -> "StoreClient":
-        """A client that is connected. Tries for `connect_timeout` seconds.
+        """A client that is connected. Tries for `connect_timeout` seconds (a store may start
+        together with us), and says so when the first attempt failed.
 
         `on_reconnect` is awaited before each attempt but the first, so that whoever runs the store
         can start it again. Raises `StoreUnavailableError` if nobody answers, `StoreEngineError` for
@@ -185,13 +188,17 @@ class StoreClient:
 
     async def _connect_first(self, timeout: float) -> None:
         deadline = self._loop.time() + timeout
+        patience = _FIRST_ATTEMPT
         for delay in _delays():
             left = deadline - self._loop.time()
             try:
-                await self._dial_shared(max(0.05, min(left, _ATTEMPT_TIMEOUT)))
-            except StoreUnavailableError:
+                await self._dial_shared(max(0.05, min(left, patience)))
+            except StoreUnavailableError as error:
                 if self._loop.time() + delay >= deadline:
                     raise
+                if patience == _FIRST_ATTEMPT:
+                    _log.warning("%s; waiting for it, up to %.3g s", error, timeout)
+                patience = _ATTEMPT_TIMEOUT
                 await asyncio.sleep(delay)
                 await self._call_hook()
             else:

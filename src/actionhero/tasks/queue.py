@@ -8,19 +8,20 @@ import asyncio
 import datetime
 import time
 from collections.abc import Coroutine, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from actionhero.clock import Duration, milliseconds, parse_duration
+from actionhero.clock import Duration
 from actionhero.errors import DefinitionError, NoResultError
-from actionhero.store.task_scripts import Arrivals, Later
+from actionhero.store.keys import check_queue_name, queue_of
 from actionhero.tasks.dead_letters import DeadLetters
 from actionhero.tasks.middleware import NO_LAYERS, Layers, through, through_many
-from actionhero.tasks.outbox import BYTES, LIMIT, Outbox
+from actionhero.tasks.outbox import Outbox, queue_full
+from actionhero.tasks.parcels import Parcel, address, gather, shard_of
 from actionhero.tasks.periodic import PeriodicTypes
-from actionhero.tasks.record import BANDS, new_record, with_members
+from actionhero.tasks.queues import NO_QUEUES, Queues
+from actionhero.tasks.record import BANDS
 from actionhero.tasks.results import Progress, Results, read_progress, read_result
 from actionhero.tasks.task import Task, TaskDefinition
-from actionhero.telemetry import current_origin
 
 if TYPE_CHECKING:
     from actionhero.store.client import StoreClient
@@ -43,6 +44,14 @@ class Provider(Protocol):
     def provide(self, kind: Any) -> Any: ...
 
 
+class _Sent(NamedTuple):
+    """What became of a parcel."""
+
+    shard: str
+    added: int
+    refused: list[str]
+
+
 class Tasks(DeadLetters, PeriodicTypes):
     """The queues of one app. Every method raises `StoreError` when the store is away."""
 
@@ -55,8 +64,9 @@ class Tasks(DeadLetters, PeriodicTypes):
         stats: Counter | None = None,
         provider: Provider | None = None,
         layers: Layers = NO_LAYERS,
+        queues: Queues = NO_QUEUES,
     ) -> None:
-        super().__init__(client, keys, definitions)
+        super().__init__(client, keys, definitions, queues)
         self._stats = stats
         self._results = Results(client)
         self._provider = provider
@@ -90,16 +100,17 @@ class Tasks(DeadLetters, PeriodicTypes):
     async def _enqueue(
         self, task: Task, delay: Duration | None, at: datetime.datetime | None
     ) -> Task:
-        definition = task.definition
-        queue, record = definition.queue, new_record(_head(definition), task.encoded_params())
-        later = _later(task, record, delay, at)
-        if time.monotonic() >= self._known.get(queue, 0.0):
-            await self.announce(queue)
-        outbox = self._outboxes.get(queue)
-        if outbox is None:
-            outbox = self._outboxes[queue] = Outbox(self.scripts(queue))
-        if later is None:
-            await outbox.put_ready(BANDS[definition.priority], task.id, record)
+        shard, record, later, unique = address(self.defined_queues, task, delay, at)
+        if time.monotonic() >= self._known.get(shard, 0.0):
+            await self.announce(shard)
+        outbox = self._outboxes.get(shard) or self._open_outbox(shard, task)
+        if unique is not None:
+            standing = await outbox.put_unique(unique)
+            if standing is not None and standing != task.id:
+                task.become(standing)
+                return task
+        elif later is None:
+            await outbox.put_ready(BANDS[task.definition.priority], task.id, record)
         else:
             await outbox.put_later(later)
         if self._stats is not None:
@@ -116,7 +127,8 @@ class Tasks(DeadLetters, PeriodicTypes):
         """Put many tasks into their queues in one round trip. Returns how many of them were new.
 
         A very long list goes in several calls at once; if one fails, the others may be stored.
-        Enqueueing the same objects again is safe.
+        Enqueueing the same objects again is safe. Raises `QueueFullError` for those that did not
+        fit; the others are in.
         """
         if not any(one.enqueue_layers for one in self.definitions.values()):
             return await self._enqueue_many(tasks, delay, at)
@@ -127,25 +139,62 @@ class Tasks(DeadLetters, PeriodicTypes):
     async def _enqueue_many(
         self, tasks: Iterable[Task], delay: Duration | None, at: datetime.datetime | None
     ) -> int:
-        sending: list[asyncio.Task[int]] = []
+        sending: list[asyncio.Task[_Sent]] = []
         try:
-            for queue, arrivals in _gather(tasks, delay, at):
-                await self.announce(queue)
-                sending.append(asyncio.create_task(self._send(queue, arrivals)))
+            for parcel in gather(self.defined_queues, tasks, delay, at):
+                await self.announce(parcel.shard)
+                sending.append(asyncio.create_task(self._send(parcel)))
                 await asyncio.sleep(0)  # lets this part go out while the next is made
         finally:
-            sent = await asyncio.gather(*sending, return_exceptions=True)
-        for one in sent:
-            if isinstance(one, BaseException):
-                raise one
-        added = sum(one for one in sent if isinstance(one, int))
+            results = await asyncio.gather(*sending, return_exceptions=True)
+        sent = [one for one in results if isinstance(one, _Sent)]
+        added = sum(one.added for one in sent)
         if self._stats is not None and added:
             self._stats.increment("tasks:tasksEnqueued", added)
+        for one in results:
+            if isinstance(one, BaseException):
+                raise one
+        if refused := [id for one in sent for id in one.refused]:
+            queues = sorted({queue_of(one.shard) for one in sent if one.refused})
+            raise queue_full(", ".join(queues), refused)
         return added
 
-    async def _send(self, queue: str, arrivals: Arrivals) -> int:
-        existing = (await self.scripts(queue).enqueue(arrivals)).existing
-        return arrivals.count - len(existing)
+    async def _send(self, parcel: Parcel) -> "_Sent":
+        entered = await self.scripts(parcel.shard).enqueue(parcel.arrivals)
+        added = parcel.arrivals.count - len(entered.existing) - len(entered.refused)
+        for task, standing in zip(parcel.unique, entered.standing, strict=True):
+            id = standing.decode()
+            if id and id != task.id:
+                task.become(id)
+                added -= 1
+        return _Sent(parcel.shard, added, [id.decode() for id in entered.refused])
+
+    def _open_outbox(self, shard: str, task: Task) -> Outbox:
+        defined = self.defined_queues.get(task.queue)
+        outbox = Outbox(self.scripts(shard), 0 if defined is None else defined.room)
+        self._outboxes[shard] = outbox
+        return outbox
+
+    # pausing
+
+    async def pause(self, queue: str) -> bool:
+        """Start no more tasks of a queue, on any server, until it is resumed: what runs goes on,
+        what comes waits, and what periodic types would do meanwhile is put off (`every`) or missed
+        (`cron`). False if it was paused already."""
+        return await self._set_paused(queue, is_paused=True)
+
+    async def resume(self, queue: str) -> bool:
+        """Start tasks of a queue again. False if it was not paused."""
+        return await self._set_paused(queue, is_paused=False)
+
+    async def _set_paused(self, queue: str, *, is_paused: bool) -> bool:
+        shards = await self.shards(check_queue_name(queue)) or [queue]
+        for shard in shards:
+            await self.announce(shard)
+        changed = await asyncio.gather(
+            *(self.scripts(shard).pause(is_paused=is_paused) for shard in shards)
+        )
+        return any(changed)
 
     # what comes of them
 
@@ -157,32 +206,46 @@ class Tasks(DeadLetters, PeriodicTypes):
                 f'task type {task.name!r} keeps no results; define it with keep_result="1h"'
             )
         called = f"task {task.name!r} ({task.id})"
-        kept = await self._results.wait(self.scripts(task.queue), task.id, called, timeout)
+        scripts = self.scripts(await self._shard_of(task))
+        kept = await self._results.wait(scripts, task.id, called, timeout)
         return read_result(kept, decode, called)
 
     async def progress(self, task: Task) -> Progress | None:
         """How far a task has come; see `Task.progress`."""
-        text = await self._client.execute("HGET", self.scripts(task.queue).keys.progress, task.id)
+        keys = self.scripts(await self._shard_of(task)).keys
+        text = await self._client.execute("HGET", keys.progress, task.id)
         return None if text is None else read_progress(text)
 
     async def cancel(self, task: Task | str) -> bool:
         """Take a task out of its queue, or have it stopped where it runs; see `Task.cancel`."""
         if isinstance(task, Task):
-            id, queues = task.id, [task.queue]
+            id, shards = task.id, await self.shards(task.queue)
         else:
-            id, queues = task, await self.queues()
-        for queue in queues:
-            told = await self.scripts(queue).cancel(id)
+            id, shards = task, await self.shards()
+        for shard in shards:
+            told = await self.scripts(shard).cancel(id)
             if told == "cancelled" and self._stats is not None:
                 self._stats.increment("tasks:tasksCancelled")
             if told != "unknown":
                 return told in {"cancelled", "cancelling"}
         return False
 
-    async def announce(self, queue: str) -> None:
-        """Enter the queue among the known ones. Comes before its first task."""
+    async def _shard_of(self, task: Task) -> str:
+        """Where a task is; if it is nowhere, where it would be."""
+        shards = await self.shards(task.queue)
+        if len(shards) > 1:
+            for shard, shown in zip(shards, await self._shown(task.id, shards), strict=True):
+                if shown is not None:
+                    return shard
+        return shard_of(self.defined_queues, task)
+
+    # what its types and its workers need
+
+    async def announce(self, queue: str, *, anew: bool = False) -> None:
+        """Enter the queue among the known ones. Comes before its first task; `anew` when the store
+        may have been emptied."""
         now = time.monotonic()
-        if now >= self._known.get(queue, 0.0):
+        if anew or now >= self._known.get(queue, 0.0):
             await self._client.execute("SADD", self._keys.queues, queue)
             self._known[queue] = now + _KNOWN_FOR
 
@@ -197,51 +260,3 @@ class Tasks(DeadLetters, PeriodicTypes):
                 f"nothing provides {kind!r}; an initializer must yield it before a task can use it"
             )
         return self._provider.provide(kind)
-
-
-def _head(definition: TaskDefinition) -> bytes:
-    """The beginning of a record that is made here and now."""
-    origin = current_origin()
-    return definition.head if origin is None else with_members(definition.head, trace=origin)
-
-
-def _later(
-    task: Task,
-    record: bytes,
-    delay: Duration | None,
-    at: datetime.datetime | None,
-) -> Later | None:
-    """When the task is due; None if that is now and it needs no fan-out."""
-    if at is not None:
-        if delay is not None:
-            raise ValueError("give either delay= or at=, not both")
-        return Later(task.id, record, "at", milliseconds(at))
-    if delay is not None:
-        return Later(task.id, record, "in", round(parse_duration(delay) * 1000))
-    if task.definition.scope == "all":
-        return Later(task.id, record, "in", 0)
-    return None
-
-
-def _gather(
-    tasks: Iterable[Task], delay: Duration | None, at: datetime.datetime | None
-) -> Iterable[tuple[str, Arrivals]]:
-    """The tasks by queue, in parts of a bounded size."""
-    parts: dict[str, Arrivals] = {}
-    sizes: dict[str, int] = {}
-    for task in tasks:
-        definition = task.definition
-        queue = definition.queue
-        part = parts.get(queue)
-        if part is None:
-            part, sizes[queue] = parts.setdefault(queue, Arrivals()), 0
-        record = new_record(_head(definition), task.encoded_params())
-        later = _later(task, record, delay, at)
-        if later is None:
-            part.add_ready(BANDS[definition.priority], task.id, record)
-        else:
-            part.add_later(later)
-        sizes[queue] += len(record)
-        if part.count >= LIMIT or sizes[queue] >= BYTES:
-            yield queue, parts.pop(queue)
-    yield from parts.items()

@@ -13,6 +13,8 @@ Rules
   for what nobody tells, such as a hint that a server took with it when it died.
 - Store away: what runs goes on, what finishes waits, and the lane goes on by itself later. A store
   that is back may have lost its last second, so both compare what the lane holds.
+- A tick's number grows from one to the next, and is the time besides (ms, by our clock): it is the
+  token of what the tick claims, and tells people since when that is held.
 - Lease lost: others have our tasks. What runs is cancelled (its outcome would be refused anyway),
   and the lane registers anew.
 """
@@ -21,7 +23,8 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from actionhero.errors import StoreError, StoreFullError, StoreUnavailableError
@@ -73,6 +76,8 @@ class Parts(NamedTuple):
     executor: Executor
     heartbeat: Heartbeat
     stats: Counter
+    announce: Callable[[str], Awaitable[None]]
+    """Makes a queue known; before a lane registers."""
 
 
 class _Turn(NamedTuple):
@@ -95,6 +100,7 @@ class Lane:
         options: LaneOptions,
         parts: Parts,
         types: Sequence[Occurring],
+        limits: Sequence[tuple[str, str]] = (),
     ) -> None:
         self.queue = scripts.keys.name
         self.runs = 0
@@ -104,6 +110,7 @@ class Lane:
         self._parts = parts
         self._slots = parts.slots
         self._types = types
+        self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._progress = ProgressLine(scripts, options.server)
         self._hand = Hand(parts.slots, parts.executor, self._finished, self._progress.tell)
@@ -134,8 +141,13 @@ class Lane:
     async def register(self) -> None:
         """Begin to work the queue. Raises `StoreError`."""
         lease = round(self._options.lease * 1000)
+        await self._parts.announce(self.queue)
         await self._scripts.register(
-            self._options.server, lease, self._types, is_start=not self._has_started
+            self._options.server,
+            lease,
+            self._types,
+            is_start=not self._has_started,
+            limits=self._limits,
         )
         self._is_registered = self._has_started = True
         self._is_hungry = True
@@ -283,7 +295,7 @@ class Lane:
         does_duties = now >= self._next_duties
         if does_duties:
             self._next_duties = now + _DUTY_INTERVAL
-        self._number += 1
+        self._number = max(self._number + 1, round(time.time() * 1000))
         options = self._options
         args: list[Arg] = [options.server, self._number, want, int(does_duties), options.max_lapses]
         args += settlements.args()

@@ -1,4 +1,4 @@
-"""What runs tasks in one server: a lane for each queue, and what the lanes share.
+"""What runs tasks in one server: a lane for each queue (or shard), and what the lanes share.
 
 `drain` is the graceful end: nothing more is claimed, what has not started is given back at once,
 what runs may finish until the deadline, then it is cancelled and given back. What is given back
@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from actionhero.deadlines import Deadlines
-from actionhero.tasks.queue import Counter, Tasks
+from actionhero.errors import StoreFullError
+from actionhero.tasks.queue import Tasks
+from actionhero.tasks.queues import shards_of
 from actionhero.tasks.schedule import periodic_types
 from actionhero.workers.executor import Executor
 from actionhero.workers.heartbeat import STUCK_LIMIT, Heartbeat
 from actionhero.workers.lane import Lane, LaneOptions, Parts
 from actionhero.workers.slots import Slots
+from actionhero.workers.timing import Measure
 
 if TYPE_CHECKING:
     from actionhero.store.client import StoreClient
@@ -47,7 +50,7 @@ class Worker:
         concurrency: int,
         server: str,
         deadlines: Deadlines,
-        stats: Counter,
+        stats: Measure,
         lease: float = 10.0,
         max_lapses: int = 3,
         stuck_limit: float = STUCK_LIMIT,
@@ -90,16 +93,18 @@ class Worker:
             tasks.provide,
             self._deadlines,
             self._concurrency,
+            self._stats,
             self._processes,
         )
         self._heartbeat = Heartbeat(
             options.server, lambda: self._client.url, options.lease, self._stuck_limit
         )
         slots = Slots(self._concurrency)
-        parts = Parts(self._client, slots, self._executor, self._heartbeat, self._stats)
-        lanes = [self._lane(queue, parts) for queue in self.queues]
+        parts = Parts(
+            self._client, slots, self._executor, self._heartbeat, self._stats, self._announce
+        )
+        lanes = [self._lane(queue, shard, parts) for queue, shard in await self._find_shards()]
         for lane in lanes:
-            await tasks.announce(lane.queue)
             await lane.register()
         self._heartbeat.start()
         self._lanes = {
@@ -138,9 +143,29 @@ class Worker:
             await self.drain(deadline if stopped() else 0.0)
         return self.runs
 
-    def _lane(self, queue: str, parts: Parts) -> Lane:
-        types = periodic_types(self._tasks.definitions.values(), queue)
-        return Lane(self._tasks.scripts(queue), self._options, parts, types)
+    async def _announce(self, shard: str) -> None:
+        """A full store does not keep a worker from its work: the queue is known from before, or
+        has no tasks."""
+        with contextlib.suppress(StoreFullError):
+            await self._tasks.announce(shard)
+
+    async def _find_shards(self) -> list[tuple[str, str]]:
+        """The queues and their shards, also those that a queue no longer is divided into: they may
+        have tasks yet."""
+        divided = self._tasks.defined_queues
+        return [
+            (queue, shard)
+            for queue in self.queues
+            for shard in dict.fromkeys(
+                (*shards_of(divided, queue), *await self._tasks.shards(queue))
+            )
+        ]
+
+    def _lane(self, queue: str, shard: str, parts: Parts) -> Lane:
+        definitions, divided = self._tasks.definitions.values(), self._tasks.defined_queues
+        types = periodic_types(definitions, shard, divided)
+        limits = [(one.name, one.control.limits) for one in definitions if one.queue == queue]
+        return Lane(self._tasks.scripts(shard), self._options, parts, types, limits)
 
     async def _wait_lanes(self, seconds: float) -> bool:
         """Whether all lanes ended in time."""
@@ -159,8 +184,10 @@ class Worker:
     async def _is_all_done(self) -> bool:
         if not self.is_idle:
             return False
-        counts = [await self._tasks.scripts(queue).counts() for queue in self.queues]
-        return self.is_idle and not any(one.pending or one.processing for one in counts)
+        counts = [await self._tasks.scripts(lane.queue).counts() for lane in self._lanes]
+        return self.is_idle and not any(
+            one.processing or (one.pending and not one.paused) for one in counts
+        )
 
 
 def _incarnation(server: str) -> str:

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types imports check lock clean bench-http bench-websocket bench-tasks bench-store
+.PHONY: demo test lint types imports check lock clean autobahn bench-http bench-websocket bench-tasks bench-store
 
 demo: $(STAMP)
 	@$(BIN)/python -m actionhero demo || [ $$? -eq 130 ]
@@ -33,6 +33,10 @@ bench-http bench-websocket bench-store: bench-%: $(STAMP)
 bench-tasks: $(STAMP)
 	$(BIN)/python -m benchmarks.tasks
 	$(BIN)/python -m benchmarks.tasks_side_by_side
+
+# WebSocket by Autobahn's test suite, which needs Python 2.7 and takes an hour.
+autobahn: $(STAMP)
+	$(BIN)/python -m conformance.autobahn
 
 # Locks the newest versions that pyproject.toml allows, for every Python and platform it names.
 lock: $(STAMP)

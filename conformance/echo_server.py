@@ -1,0 +1,83 @@
+"""A server whose WebSocket gives back what it gets, texts and binary messages: what a test suite
+of frames needs. All else is the real server's."""
+
+from __future__ import annotations
+
+import sys
+
+import uvloop
+from picows import WSMsgType
+
+from actionhero import App, Settings
+from actionhero.protocols.websocket import BINARY, Assembler, DataFrame
+from actionhero.server import Server
+from actionhero.settings import (
+    GeneralSettings,
+    StoreSettings,
+    TaskSettings,
+    TcpSettings,
+    WebSettings,
+    WebSocketSettings,
+)
+from actionhero.transports import websocket
+from actionhero.transports.ws_session import Session
+
+_MOST = 64 * 1024 * 1024
+"""Bytes of the largest message: the suite sends 16 MiB."""
+
+
+class EchoSession(Session):
+    """Gives every text back, as soon as it has come."""
+
+    __slots__ = ()
+
+    def greet(self) -> None:
+        """Say nothing."""
+
+    def receive(self, text: bytes) -> None:
+        self._framer.send(text)
+
+
+class EchoLink(websocket.Link):
+    """Takes binary messages, too."""
+
+    __slots__ = ()
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]  # passed on
+        self.session = EchoSession(self._endpoint.desk, self, self.session.connection)
+
+    def _assemble(self, frame: DataFrame) -> None:
+        assembler = self._assembler or Assembler(_MOST, self._deflate)
+        message = assembler.add(frame)
+        self._assembler = assembler if message is None else None
+        if message is None:
+            return
+        opcode, content = message
+        if opcode != BINARY:
+            self.session.receive(content)
+        elif self._deflate is None:
+            self._outbox.flush()
+            self._transport.send(WSMsgType.BINARY, content)
+        else:
+            self._outbox.flush()
+            self._send_compressed(WSMsgType.BINARY, content, self._deflate)
+
+
+def main() -> None:
+    """Serve on a port of the loopback interface until told to stop."""
+    websocket.Link = EchoLink  # type: ignore[misc, assignment]
+    settings = Settings(
+        general=GeneralSettings(name="echo"),
+        web=WebSettings(port=int(sys.argv[1])),
+        websocket=WebSocketSettings(message_bytes=_MOST, outstanding_bytes=_MOST),
+        tcp=TcpSettings(enabled=False),
+        tasks=TaskSettings(enabled=False),
+        store=StoreSettings(url="embedded::memory:"),
+    )
+    server = Server(App("echo"), settings)
+    uvloop.run(server.run(lambda: print("ready", flush=True)))
+
+
+if __name__ == "__main__":
+    main()

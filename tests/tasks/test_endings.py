@@ -66,8 +66,10 @@ async def test_a_failed_one_is_kept_with_its_error(lab: Lab) -> None:
     await server.claim()
     error = '{"type":"E","message":"%d: no"}'
     await server.tick(0, others=[Other("f", id, 1, 0, error) for id in ("t", "plain")])
-    assert (await kept(lab, "t"))["error"] == {"type": "E", "message": "%d: no"}
-    assert await lab.scripts.outcome("plain") == ("failed", error.encode())
+    told = (await kept(lab, "t"))["error"]
+    assert (told["type"], told["message"]) == ("E", "%d: no")
+    what, said = await lab.scripts.outcome("plain")
+    assert (what, json.loads(said)) == ("failed", told)
     assert await lab.state("t") == "failed"
     assert await lab.scripts.retry("t") == "retried"
     assert await lab.scripts.outcome("t") == ("waiting", b"")

@@ -64,6 +64,8 @@ class TaskScripts(RuleBasedStateMachine):
         self.due: dict[str, int] = {}
         self.ended: Counter[str] = Counter()
         self.completed: set[str] = set()
+        self.ordered: set[str] = set()
+        """Those that ran when they were cancelled, so that their server was told."""
         self.enqueued = 0
         self.leases: dict[str, float] = {}
         self.gone: list[Played] = []
@@ -233,8 +235,10 @@ class TaskScripts(RuleBasedStateMachine):
 
     @invariant()
     def what_was_enqueued_is_still_there_or_has_ended(self) -> None:
-        live = sum(id.startswith("t") for id in self.run(self.lab.ids()))
-        assert self.enqueued == live + self.ended["done"] + self.ended["cancelled"]
+        ids = set(self.run(self.lab.ids()))
+        live = sum(id.startswith("t") for id in ids)
+        cancelled = sum(id.startswith("t") for id in self.ordered - ids - self.completed)
+        assert self.enqueued == live + self.ended["done"] + self.ended["cancelled"] + cancelled
 
     def teardown(self) -> None:
         """Whatever happened: one server that stays alive brings everything to its end."""
@@ -271,6 +275,7 @@ class TaskScripts(RuleBasedStateMachine):
     def _judge_claims(self, played: Played, reply: TickReply) -> None:
         for id in (id.decode() for id in reply.ids):
             assert id not in self.completed, f"{id} runs again though it is done"
+            assert id not in self.ordered, f"{id} runs again though it was cancelled"
             assert self.lab.now >= self.due.get(id, 0), f"{id} is early"
             if id in self.holder:
                 holder, _ = self.holder[id]
@@ -292,6 +297,8 @@ class TaskScripts(RuleBasedStateMachine):
             else:
                 assert is_ours, f"{id} was settled by {played.server.id}, who has it not"
                 del self.holder[id]
+                if ending == "fail":
+                    self.ordered.discard(id)
                 if ending == "done":
                     self.completed.add(id)
                     self.ended["done"] += id.startswith("t")
@@ -327,7 +334,10 @@ class TaskScripts(RuleBasedStateMachine):
             return
         id = data.draw(st.sampled_from(sorted(ids)))
         told = self.run(getattr(self.lab.scripts, action)(id))
+        if told == "cancelling":
+            self.ordered.add(id)
         if told == "cancelled":
+            self.ordered.discard(id)
             assert id not in self.holder or self._is_over(self.holder[id][0])
             self.holder.pop(id, None)
             self.ended["cancelled"] += id.startswith("t")

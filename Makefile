@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types imports check lock clean autobahn bench-http bench-websocket bench-tasks bench-store
+.PHONY: demo test torture lint types imports check lock clean autobahn bench-http bench-websocket bench-tasks bench-store
 
 demo: $(STAMP)
 	@$(BIN)/python -m actionhero demo || [ $$? -eq 130 ]
@@ -26,6 +26,13 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 check: lint types imports test
+
+# Kills servers, producers and the store at random, and judges by files alone what that lost or
+# doubled. SEED=N repeats a run; APPENDFSYNC=everysec tells the store to write its file so.
+SECONDS ?= 300
+torture: $(STAMP)
+	$(BIN)/python -m tests.torture --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) \
+		$(if $(APPENDFSYNC),--appendfsync $(APPENDFSYNC))
 
 bench-http bench-websocket bench-store: bench-%: $(STAMP)
 	$(BIN)/python -m benchmarks.$*

@@ -1,10 +1,12 @@
 """`python -m tests.torture`: some minutes of harm, and what came of it. Ends with 1 if it was bad.
 
-Options: --seed N, --seconds S, --appendfsync always or everysec, --directory D (which is kept).
+Options: --seed N, --seconds S, --pause S (between two deeds), --appendfsync always or everysec,
+--directory D (which is kept).
 """
 
 import argparse
 import asyncio
+import logging
 import random
 import shutil
 import sys
@@ -25,12 +27,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10_000))
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--appendfsync", choices=("always", "everysec"), default="always")
+    parser.add_argument("--pause", type=float, default=1.8)
     parser.add_argument("--directory", type=Path)
     given = parser.parse_args()
     directory = given.directory or Path(tempfile.mkdtemp(prefix="torture-"))
     directory.mkdir(parents=True, exist_ok=True)
-    options = Options(given.seconds, given.seed, given.appendfsync)
+    options = Options(given.seconds, given.seed, given.appendfsync, given.pause)
     print(f"seed {given.seed}, {given.seconds:g} s of harm, appendfsync {given.appendfsync}")
+    logging.getLogger("actionhero").setLevel(logging.ERROR)  # that the store is away is our doing
     asyncio.run(Torturer(directory, options).run())
     evidence = Evidence.read(directory)
     rows = judge(evidence, forgets=given.appendfsync == "everysec")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from actionhero import App, Task
 from tests.torture.journal import Journal
-from tests.torture.plan import CRON, EVERY, EVERY_ON_ALL, FAILS, LONG
+from tests.torture.plan import CRON, EVERY, EVERY_ON_ALL, FAILS, LONG, MEDIUM
 
 app = App("torture")
 _runs = Journal(Path(os.environ["TORTURE_DIR"]) / "runs")
@@ -58,6 +58,12 @@ async def urgent(task: Task) -> None:
 async def later(task: Task) -> None:
     with told(task):
         await asyncio.sleep(0.005)
+
+
+@app.task
+async def medium(task: Task) -> None:
+    with told(task):
+        await asyncio.sleep(MEDIUM)
 
 
 @app.task

@@ -22,7 +22,7 @@ from tests.torture.plan import CRON, EVERY, EVERY_ON_ALL, FAILS, LEASE
 
 SLACK = 300
 """ms between two lines that may be in the wrong order: a deed is written down before it is done."""
-AFTERMATH = round(2500 * LEASE)
+AFTERMATH = round(2000 * LEASE) + 1000
 """ms after which a server that was stopped, or just started, is as well as any other."""
 FORGETS = 3000
 """ms that a store with `everysec` may forget when it is killed."""

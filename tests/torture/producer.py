@@ -18,8 +18,17 @@ from tests.torture.app import app
 from tests.torture.journal import Journal, now
 from tests.torture.plan import LATEST
 
-KINDS = ("quick", "urgent", "flaky", "threaded", "later", "spread", "long", "spread_later")
-WEIGHTS = (40, 12, 10, 10, 16, 3, 1, 2)
+WEIGHTS = {
+    "quick": 40,
+    "urgent": 12,
+    "medium": 12,
+    "flaky": 10,
+    "threaded": 10,
+    "later": 16,
+    "spread": 3,
+    "spread_later": 2,
+    "long": 1,
+}
 RATE = float(os.environ.get("TORTURE_RATE", "50"))
 """Tasks a second."""
 
@@ -52,7 +61,7 @@ async def main(url: str, seed: str) -> None:
     settings = Settings(store=StoreSettings(url=url, command_timeout=2.0))
     async with app.connected(settings), asyncio.TaskGroup() as sending:
         while True:
-            kind = chance.choices(KINDS, WEIGHTS)[0]
+            kind = chance.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()))[0]
             size = chance.choice((1, 1, 1, 5)) if kind in {"quick", "later"} else 1
             made = [make(kind, chance) for _ in range(size)]
             tasks = [task for task, _ in made]

@@ -193,7 +193,7 @@ class Torturer:
         end = time.monotonic() + SETTLE
         while time.monotonic() < end and Evidence.read(self._directory).unfinished():
             await asyncio.sleep(0.5)
-        await asyncio.sleep(2 * LEASE)
+        await asyncio.sleep(LEASE)
         self._deeds.write("end")
         for server in self._servers.values():
             server.send(signal.SIGTERM)

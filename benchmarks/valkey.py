@@ -16,6 +16,7 @@ from typing import cast
 
 import hiredis
 
+from actionhero.store.process import server_environment
 from benchmarks.processes import BenchmarkError, Contestant, running
 
 # The stub of hiredis takes a tuple of one; the function takes any.
@@ -76,15 +77,17 @@ class Valkey:
 
 
 @contextlib.contextmanager
-def valkey_server(folder: Path) -> Iterator[Valkey]:
-    """Run a valkey-server in a folder for the length of a block."""
+def valkey_server(folder: Path, server: Path | None = None) -> Iterator[Valkey]:
+    """Run a valkey-server in a folder for the length of a block: ours, or a given binary."""
     path = folder / "valkey.sock"
     nothing_on_disk = ["--save", "", "--appendonly", "no"]
     listen = ["--port", "0", "--unixsocket", str(path)]
-    command = [str(find_valkey_server()), *listen, *nothing_on_disk]
+    command = [str(server or find_valkey_server()), *listen, *nothing_on_disk]
     with (
-        running(command, cwd=folder, log=folder / "valkey.log") as server,
-        contextlib.closing(_connect(path, server)) as client,
+        running(
+            command, cwd=folder, log=folder / "valkey.log", env=server_environment()
+        ) as process,
+        contextlib.closing(_connect(path, process)) as client,
     ):
         client.ask("PING")
         yield client

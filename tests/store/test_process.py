@@ -123,6 +123,19 @@ def test_its_last_words(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text().startswith("line 1\nline 2\n")
 
 
+@pytest.mark.parametrize("own", [None, "glibc.malloc.arena_max=1"])
+def test_its_malloc_is_told_to_keep_more_unless_the_user_told_it_something(
+    own: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    if own is not None:
+        monkeypatch.setenv("GLIBC_TUNABLES", own)
+    process = start("/bin/sh", "-c", 'echo "$GLIBC_TUNABLES"', log=tmp_path / "log")
+    wait(lambda: not process.is_running)
+    process.join()
+    assert process.last_words.strip() == (own or "glibc.malloc.tcache_count=2000")
+
+
 def test_a_command_that_does_not_exist() -> None:
     process = start("/no/such/binary")
     wait(lambda: not process.is_running)

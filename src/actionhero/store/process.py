@@ -10,6 +10,8 @@ Rules
 - The signal is SIGTERM: the server still writes what it has. It has a session of its own, so that
   Ctrl-C in a terminal does not reach it.
 - What it says goes through a pipe that never blocks it, into a log of bounded size.
+- glibc's malloc keeps more of what is freed at hand (`server_environment`): with a million tasks
+  queued, a tick of 100 cost up to twice as much in its bins. Other allocators do not look.
 """
 
 import os
@@ -37,6 +39,7 @@ if os.getppid() == int(sys.argv[1]):
     except OSError as error:
         sys.exit(f"{sys.argv[2]}: {error.strerror}")
 """
+_TUNABLES = "glibc.malloc.tcache_count=2000"
 _WATCH = 'read -r _; kill -TERM "$0"'
 
 
@@ -47,6 +50,11 @@ def launcher() -> list[str]:
         own = ["--pdeathsig", "TERM", "--", "/bin/sh", "-c", _STILL_OURS]
         return [setpriv, *own, str(os.getpid())]
     return [sys.executable, "-I", "-S", "-c", _PDEATHSIG, str(os.getpid())]
+
+
+def server_environment() -> dict[str, str]:
+    """What the server's process is to find in its environment: ours, and what makes it fast."""
+    return {"GLIBC_TUNABLES": _TUNABLES, **os.environ}
 
 
 class BoundedLog:
@@ -120,6 +128,7 @@ class ServerProcess:
         return subprocess.Popen(
             self._command,
             cwd=self._directory,
+            env=server_environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

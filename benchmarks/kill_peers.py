@@ -206,6 +206,8 @@ def periodic(peer: Peer, options: argparse.Namespace) -> str:  # noqa: ARG001
         return "has none"
     with trial(peer) as one, contextlib.ExitStack() as stack:
         one.env["BENCH_PERIODIC"] = "1"
+        with one.producer(0) as producer:  # some make their tables so, which two would do at once
+            producer.process.wait(START)
         workers = [stack.enter_context(one.worker()) for _ in range(2)]
         if scheduler is not None:
             workers += [stack.enter_context(one.start(scheduler)) for _ in range(2)]

@@ -7,10 +7,13 @@
     idle      commands a second that an idle worker costs
     memory    bytes in the store for each queued task, beyond its payload
     depth     a tick with 1,000,000 tasks queued beside one with 1,000
+    distance  throughput with 2 ms of round trip to the store, by a delaying proxy process, beside
+              the direct way and the proxy without delay
+    recovery  how long the tasks of a killed server wait until another has run them
 
 `work` runs in turns with a prototype that promises nothing (`tasks_prototype`); the ratio of the
 two is what leases, tokens, records and the rest cost, whatever else the machine is doing. The peers
-are in `benchmarks.tasks_side_by_side`.
+are in `benchmarks.tasks_side_by_side` and `benchmarks.kill_peers`.
 """
 
 from __future__ import annotations
@@ -18,92 +21,27 @@ from __future__ import annotations
 import argparse
 import asyncio
 import datetime
-import re
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
 
 import uvloop
 
-from actionhero.deadlines import Deadlines
-from actionhero.stats import Stats
-from actionhero.store.client import StoreClient
-from actionhero.store.keys import QUEUE_KEYS, Keys
-from actionhero.tasks.queue import Tasks
-from actionhero.tasks.task import Task, TaskDefinition
-from actionhero.workers.worker import Worker
+from actionhero.tasks.task import Task
 from benchmarks.contest import run_main
 from benchmarks.report import describe_machine, format_ratio, format_table
+from benchmarks.tasks_lab import Bench, bench
 from benchmarks.tasks_prototype import Wire, fill, work
-from benchmarks.valkey import valkey_server
+from benchmarks.tasks_store import (
+    measure_depth,
+    measure_distance,
+    measure_idle,
+    measure_memory,
+    measure_recovery,
+)
 
 CONCURRENCIES = (100, 10, 1)
-_EMAIL = "ada@example.com"
-
-
-async def do_nothing(number: int, email: str) -> None:
-    """The task."""
-
-
-class Bench:
-    """A store, and our tasks in it."""
-
-    def __init__(self, client: StoreClient, path: Path) -> None:
-        self.client = client
-        self.path = path
-        self.keys = Keys("bench")
-        self.task = TaskDefinition(do_nothing)
-        self.definitions = {"do_nothing": self.task}
-        self.stats = Stats(client, self.keys, "bench:1")
-        self.tasks = Tasks(client, self.keys, self.definitions, stats=self.stats)
-
-    def define(self, function: Callable[..., Awaitable[None]], name: str) -> TaskDefinition:
-        """One more type."""
-        definition = TaskDefinition(function, name=name)
-        self.definitions[name] = definition
-        definition.connect(self.tasks)
-        return definition
-
-    def worker(self, concurrency: int) -> Worker:
-        """A worker as a server has it."""
-        return Worker(
-            self.client,
-            self.tasks,
-            concurrency=concurrency,
-            server="bench:1",
-            deadlines=Deadlines(asyncio.get_running_loop()),
-            stats=self.stats,
-        )
-
-    def build(self, count: int) -> list[Task]:
-        """Tasks that are not enqueued yet."""
-        return [self.task(number=number, email=_EMAIL) for number in range(count)]
-
-    async def clear(self) -> None:
-        """Empty the store."""
-        await self.client.execute("FLUSHALL")
-        self.tasks = Tasks(self.client, self.keys, self.definitions, stats=self.stats)
-
-    async def fact(self, section: str, name: str) -> float:
-        """One number of the store's INFO."""
-        text = (await self.client.execute("INFO", section)).decode()
-        return float(text.partition(f"{name}:")[2].split()[0])
-
-
-@asynccontextmanager
-async def bench() -> AsyncIterator[Bench]:
-    """A fresh store with nothing on disk."""
-    with tempfile.TemporaryDirectory() as name, valkey_server(Path(name)) as store:
-        client = await StoreClient.connect(f"unix://{store.path}")
-        one = Bench(client, store.path)
-        await one.stats.start()
-        yield one
-        await one.stats.aclose()
-        await client.aclose()
 
 
 async def measure_work(one: Bench, options: argparse.Namespace) -> None:
@@ -208,84 +146,32 @@ def _percentiles(values: list[float]) -> list[str]:
     return [f"{values[place]:.2f}" for place in places]
 
 
-async def measure_idle(one: Bench, options: argparse.Namespace) -> None:
-    """What a worker with nothing to do costs."""
-    worker = one.worker(100)
-    await worker.start()
-    await asyncio.sleep(0.5)
-    await one.client.execute("CONFIG", "RESETSTAT")
-    began = time.perf_counter()
-    await asyncio.sleep(options.seconds)
-    stats = (await one.client.execute("INFO", "commandstats")).decode()
-    took = time.perf_counter() - began
-    await worker.drain(1.0)
-    calls = dict(re.findall(r"cmdstat_(\w+):calls=(\d+)", stats))
-    asked = {name: int(calls.get(name, 0)) for name in ("evalsha", "eval", "blpop", "ping")}
-    total = f"{sum(asked.values()) / took:.2f}"
-    print(format_table(["idle worker: commands/s", *asked], [[total, *map(str, asked.values())]]))
-
-
-async def measure_memory(one: Bench, options: argparse.Namespace) -> None:
-    """What a queued task weighs in the store."""
-    await one.clear()
-    await one.tasks.enqueue_many(one.build(1000))
-    before = await one.fact("memory", "used_memory")
-    tasks = one.build(options.tasks)
-    payload = sum(len(task.encoded_params()) for task in tasks) / len(tasks)
-    await one.tasks.enqueue_many(tasks)
-    bytes_each = (await one.fact("memory", "used_memory") - before) / len(tasks)
-    row = [f"{bytes_each:.0f}", f"{payload:.0f}", f"{bytes_each - payload:.0f}"]
-    print(format_table(["bytes a task", "its payload", "beyond it"], [row]))
-
-
-async def measure_depth(one: Bench, options: argparse.Namespace) -> None:
-    """What a long queue does to a tick."""
-    costs = {}
-    for queued in (1_000, 1_000_000):
-        await one.clear()
-        for _ in range(0, queued, 50_000):
-            await one.tasks.enqueue_many(one.build(min(queued, 50_000)))
-        costs[queued] = statistics.median([await _tick_cost(one) for _ in range(options.rounds)])
-    ratio = costs[1_000_000] / costs[1_000]
-    row = [f"{costs[1_000]:.0f}", f"{costs[1_000_000]:.0f}", f"{ratio:.2f}"]
-    print(format_table(["tick of 100, µs", "with 1,000,000", "×"], [row]))
-
-
-async def _tick_cost(one: Bench) -> float:
-    """µs in the store for a tick that claims 100 and gives them back."""
-    scripts = one.tasks.scripts("default")
-    data = dict(zip(QUEUE_KEYS, one.keys.queue("default").for_scripts, strict=True))["processing:"]
-    await scripts.register("probe:1", 60_000, [])
-    await one.client.execute("CONFIG", "RESETSTAT")
-    number = 0
-    for _ in range(20):
-        number += 1
-        reply = await scripts.tick(["probe:1", number, 100, 0, 3, 0, 0])
-        token, number = number, number + 1
-        back = [part for id in reversed(reply.ids) for part in ("b", id, str(token), 0, "")]
-        await scripts.tick(["probe:1", number, 0, 0, 3, 0, len(reply.ids), *back])
-    stats = (await one.client.execute("INFO", "commandstats")).decode()
-    used = stats.partition("cmdstat_evalsha:calls=")[2].partition("usec=")[2].partition(",")[0]
-    await one.client.execute("DEL", f"{data}probe:1")
-    return float(used) / 20
-
-
-CASES = {
+IN_A_STORE: dict[str, Callable[[Bench, argparse.Namespace], Awaitable[None]]] = {
     "work": measure_work,
     "enqueue": measure_enqueue,
     "pickup": measure_pickup,
     "idle": measure_idle,
     "memory": measure_memory,
-    "depth": measure_depth,
 }
+ALONE: dict[str, Callable[[argparse.Namespace], Awaitable[None]]] = {
+    "depth": measure_depth,
+    "distance": measure_distance,
+    "recovery": measure_recovery,
+}
+"""Cases that start their own stores."""
+CASES = (*IN_A_STORE, *ALONE)
 
 
 async def run(options: argparse.Namespace) -> None:
     """Measure what was asked."""
     print(describe_machine(), end="\n\n")
     for name in options.cases or CASES:
-        async with bench() as one:
-            await CASES[name](one, options)
+        if name in ALONE:
+            await ALONE[name](options)
+        else:
+            async with bench() as one:
+                await IN_A_STORE[name](one, options)
+        print()
 
 
 def main() -> int:

@@ -23,6 +23,7 @@ from actionhero.stats import Stats
 from actionhero.tasks.middleware import Around, TaskLayer, check_layer
 from actionhero.tasks.options import TaskOptions
 from actionhero.tasks.queue import Tasks
+from actionhero.tasks.queues import QueueDefinition
 from actionhero.tasks.task import TaskDefinition
 
 Function = Callable[..., Any]
@@ -132,6 +133,22 @@ class App:
         if callable(function):
             return self._take(TaskDefinition(function))
         return lambda function: self._take(TaskDefinition(function, **options))
+
+    def queue(
+        self, name: str, *, shards: int = 1, max_length: int | None = None
+    ) -> QueueDefinition:
+        """Say more of a queue than its name, on all servers and wherever tasks are enqueued:
+        `app.queue("mail", shards=4, max_length=100_000)`.
+
+        `shards` divides it, for more than one core of a store or one node of a Cluster can do: a
+        task comes to one of them by its id (all of a limited type to one, and all that are unique
+        by one key), and the order holds within a shard. `max_length` counts the tasks that have
+        not ended, and is shared out evenly among the shards; what does not fit is refused with a
+        `QueueFullError`. Raises `DefinitionError`.
+        """
+        queue = QueueDefinition(name, shards=shards, max_length=max_length)
+        self.definitions.add_queue(queue)
+        return queue
 
     def initializer(self, function: Function) -> Initializer:
         """Define an initializer: an async generator whose value is injected by its type."""

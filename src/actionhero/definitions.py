@@ -6,6 +6,7 @@ from actionhero.actions.routes import Routes
 from actionhero.errors import DefinitionError
 from actionhero.initializers import Initializer
 from actionhero.tasks.middleware import Layers, TaskLayer
+from actionhero.tasks.queues import QueueDefinition
 from actionhero.tasks.task import TaskDefinition
 
 
@@ -16,6 +17,8 @@ class Definitions:
         self.actions: list[Action] = []
         self.action_task = action_task()
         self.tasks: dict[str, TaskDefinition] = {self.action_task.name: self.action_task}
+        self.divided: dict[str, QueueDefinition] = {}
+        """The queues that are more than a name."""
         self.middleware: list[Middleware] = []
         self.initializers: list[Initializer] = []
         self.task_layers: list[TaskLayer] = []
@@ -38,6 +41,13 @@ class Definitions:
         if other is not task:
             raise DefinitionError(
                 f"task {task.name!r} is defined twice: {other.place} and {task.place}; rename one"
+            )
+
+    def add_queue(self, queue: QueueDefinition) -> None:
+        """Take up a queue. Raises `DefinitionError` if it is defined differently already."""
+        if self.divided.setdefault(queue.name, queue) != queue:
+            raise DefinitionError(
+                f"queue {queue.name!r} is defined twice, and differently; define it in one place"
             )
 
     def add_initializer(self, initializer: Initializer) -> None:

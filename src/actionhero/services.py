@@ -118,6 +118,7 @@ class Services:
             stats=self.stats,
             provider=self,
             layers=self.definitions.layers(),
+            queues=self.definitions.divided,
         )
         self._exits.callback(self.tasks.close)
         self._provided |= {

@@ -14,6 +14,7 @@ from actionhero.store.keys import queue_of
 from actionhero.store.task_scripts import QueueScripts
 from actionhero.tasks.overview import overview_of
 from actionhero.tasks.pages import ALL, ByTime, page_by_offset, page_by_time
+from actionhero.tasks.queues import NO_QUEUES, Queues, shards_of
 from actionhero.tasks.task import Task, TaskDefinition
 from actionhero.tasks.views import STATES, Overview, Page, TaskView, view
 
@@ -29,11 +30,16 @@ class Inspection:
     """What one may ask of the queues. Every method raises `StoreError` when the store is away."""
 
     def __init__(
-        self, client: "StoreClient", keys: "Keys", definitions: Mapping[str, TaskDefinition]
+        self,
+        client: "StoreClient",
+        keys: "Keys",
+        definitions: Mapping[str, TaskDefinition],
+        queues: Queues = NO_QUEUES,
     ) -> None:
         self._client = client
         self._keys = keys
         self.definitions = definitions
+        self.defined_queues = queues
         self._scripts: dict[str, QueueScripts] = {}
 
     def scripts(self, queue: str) -> QueueScripts:
@@ -55,7 +61,8 @@ class Inspection:
         known = {
             name.decode() for name in await self._client.execute("SMEMBERS", self._keys.queues)
         }
-        known |= {one.queue for one in self.definitions.values()}
+        for one in {one.queue for one in self.definitions.values()}:
+            known.update(shards_of(self.defined_queues, one))
         return sorted(one for one in known if queue in {None, one, queue_of(one)})
 
     # how much there is

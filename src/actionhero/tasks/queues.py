@@ -7,6 +7,8 @@ those that are unique by one key; any other task is in one by its id.
 
 import zlib
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
 from actionhero.errors import DefinitionError
 from actionhero.store.keys import check_queue_name
@@ -58,6 +60,7 @@ class QueueDefinition:
 
 Queues = Mapping[str, QueueDefinition]
 """The queues that are defined, by name. Any other is one shard without a longest length."""
+NO_QUEUES: Final[Queues] = MappingProxyType({})
 
 
 def shards_of(queues: Queues, queue: str) -> tuple[str, ...]:

@@ -303,12 +303,16 @@ class Task:
         With an `id` of your own, enqueueing the same again while it is queued, running or failed
         changes nothing; nor does it once it has completed, while its type keeps its result: that
         stands for it. Raises `StoreError`; with `maybe_done` it may have been stored, and
-        enqueueing this same object again is safe. Raises `NotConnectedError`, and `ValueError` for
-        a delay or time that is none.
+        enqueueing this same object again is safe. Raises `QueueFullError`, `NotConnectedError`, and
+        `ValueError` for a delay or time that is none.
         """
         if id is not None:
             self._id = check_id(id)
         return await self.definition.connected_service.enqueue(self, delay=delay, at=at)
+
+    def become(self, id: str) -> None:
+        """Mean the task that stands for what makes this one unique, from now on."""
+        self._id = id
 
     def duplicate(self) -> "Task":
         """A task of the same type with the same parameters, and another id."""

@@ -74,13 +74,16 @@ async def test_a_signal_lets_what_runs_finish(folder: Path) -> None:
     for _ in range(3):
         await run(folder, "tasks", "enqueue", "slow", "--app", "served:app")
     burst = await begin(folder, "work", "served:app", "--burst", "--concurrency", "1")
-    async with asyncio.timeout(DEADLINE):
-        while not (folder / "begun").exists():
-            await asyncio.sleep(0.02)
-    burst.send_signal(signal.SIGTERM)
-    (folder / "go").touch()
-    async with asyncio.timeout(DEADLINE):
-        _, said = await burst.communicate()
+    try:
+        async with asyncio.timeout(DEADLINE):
+            while not (folder / "begun").exists():
+                await asyncio.sleep(0.02)
+            burst.send_signal(signal.SIGTERM)
+            (folder / "go").touch()
+            _, said = await burst.communicate()
+    finally:
+        if burst.returncode is None:
+            burst.kill()
     assert burst.returncode == 0
     assert "Traceback" not in said.decode()
     assert (folder / "ended").exists()

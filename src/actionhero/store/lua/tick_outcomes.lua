@@ -10,6 +10,7 @@ return function(server, held, what, id, token, amount, text)
   local record = call('HGET', DATA, id)
   if m.take_from(server, id) and (what == 'r' or what == 'b' or what == 'l') then
     what = 'c'
+    notes[#notes + 1] = 'cancelled ' .. id
   end
   if not record then
     return
@@ -20,11 +21,11 @@ return function(server, held, what, id, token, amount, text)
     m.conclude(id, record, m.DONE)
   elseif what == 'r' then
     m.wait_for_retry(id, record, now + amount)
-    m.count_trouble(id, 1, 0, text)
+    m.count_trouble(id, 1, 0, text, server)
   elseif what == 'b' then
     m.put_back(id, record, server)
   elseif what == 'l' then
-    if m.count_trouble(id, 0, 1, text) < tonumber(ARGV[5]) then
+    if m.count_trouble(id, 0, 1, text, server) < tonumber(ARGV[5]) then
       m.put_back(id, record, server)
     else
       notes[#notes + 1] = 'crashed ' .. id
@@ -33,7 +34,7 @@ return function(server, held, what, id, token, amount, text)
   elseif what == 'c' then
     m.cancel(id, record, text)
   else
-    m.count_trouble(id, what == 'f' and 1 or 0, 0, text)
+    m.count_trouble(id, what == 'f' and 1 or 0, 0, text, server)
     m.bury(id, record)
   end
 end

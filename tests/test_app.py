@@ -269,6 +269,8 @@ def test_the_public_names_are_these() -> None:
         "Task",
         "Tasks",
         "action",
+        "around_enqueue",
+        "around_run",
         "initializer",
         "middleware",
         "task",

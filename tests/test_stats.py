@@ -130,6 +130,25 @@ async def test_an_idle_server_keeps_its_local_table(
     assert await store.execute("HGET", keys.stats("one:1")[1], "gauge") == b"1"
 
 
+async def test_the_tables_of_all_servers_can_be_seen(
+    stats: Stats, other: Stats, store: StoreClient, keys: Keys
+) -> None:
+    assert await stats.get_servers() == {}
+    stats.increment("b")
+    stats.increment("a")
+    other.set("gauge", 0.5)
+    await other.flush()
+    found = await stats.get_servers()
+    assert found == {"one:1": {"a": 1, "b": 1}, "two:1": {"gauge": 0.5}}
+    assert list(found["one:1"]) == ["a", "b"]
+    await store.execute("DEL", keys.stats("two:1")[1])  # as if it had expired
+    assert list(await stats.get_servers()) == ["one:1"]
+    await store.execute("ZADD", keys.stats_servers, 1, "three:1")
+    stats.increment("a")
+    await stats.flush()
+    assert await store.execute("ZSCORE", keys.stats_servers, "three:1") is None
+
+
 @pytest.fixture(autouse=True)
 async def no_task_is_left() -> AsyncIterator[None]:
     before = asyncio.all_tasks()
@@ -145,3 +164,31 @@ async def test_a_meter_counts_where_an_increment_does(stats: Stats, other: Stats
     await stats.flush()
     stats.meter("a").count += 4
     assert await stats.get("a", "local") == await stats.get("a") == await other.get("a") == 7
+
+
+async def test_a_histogram_is_told_in_bounded_keys(stats: Stats, other: Stats) -> None:
+    times = stats.histogram("t")
+    assert stats.histogram("t") is times
+    for seconds in (0.0005, 0.003, 0.003, 0.7, 4000.0):
+        times.observe(seconds)
+    times.again += 1  # one more that took as long
+    times.quick += 2
+    times.seconds += 0.0002
+    expected = {"t": 8, "t:sum": 8000706700, "t:0.001": 3, "t:0.005": 2, "t:1": 1, "t:inf": 2}
+    assert await stats.get("t", "local") == 8
+    assert (await stats.get_all())["global"] == expected
+    assert (await stats.get_all())["local"] == expected
+    stats.histogram("t").observe(0.7)
+    other.histogram("t").observe(0.7)
+    await other.flush()
+    assert await stats.get("t") == 10
+    assert await stats.get("t:1") == 3
+    assert await stats.get("t:1", "local") == 2
+
+
+async def test_a_histogram_loses_no_part_of_a_microsecond(stats: Stats) -> None:
+    times = stats.histogram("t")
+    for _ in range(10):
+        times.observe(0.000_000_25)
+        await stats.flush()
+    assert await stats.get("t:sum") == 2

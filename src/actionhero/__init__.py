@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from actionhero.actions.action import Invocation, Proceed
-    from actionhero.app import App, action, initializer, middleware, task
+    from actionhero.app import (
+        App,
+        action,
+        around_enqueue,
+        around_run,
+        initializer,
+        middleware,
+        task,
+    )
     from actionhero.cache import Cache
     from actionhero.connections import Connection
     from actionhero.errors import ActionError, ActionHeroError
@@ -28,7 +36,10 @@ if TYPE_CHECKING:
 else:
     _HOMES = {
         "actions.action": ("Invocation", "Proceed"),
-        "app": ("App", "action", "initializer", "middleware", "task"),
+        "app": (
+            *("App", "action", "around_enqueue", "around_run"),
+            *("initializer", "middleware", "task"),
+        ),
         "cache": ("Cache",),
         "connections": ("Connection",),
         "errors": ("ActionError", "ActionHeroError"),
@@ -65,6 +76,8 @@ __all__ = [
     "Task",
     "Tasks",
     "action",
+    "around_enqueue",
+    "around_run",
     "initializer",
     "middleware",
     "task",

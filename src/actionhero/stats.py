@@ -9,6 +9,7 @@ so a reader sees what it wrote.
 import asyncio
 import contextlib
 import logging
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -24,6 +25,8 @@ Table = Literal["global", "local"]
 
 FLUSH_INTERVAL = 1.0
 """Seconds between flushes."""
+BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 600)
+"""The buckets of every histogram, in seconds."""
 LOCAL_TTL = 60.0
 """Seconds that a dead server's local table stays in the store."""
 
@@ -41,6 +44,58 @@ class Meter:
         self.count = 0
 
 
+class Histogram:
+    """How long something took, by buckets: for what happens with every task.
+
+    Kept as plain numbers and told as counts: of the histogram `K`, `K` is how many there were,
+    `K:sum` microseconds in all, and `K:0.005` how many took at most 5 ms but more than the bound
+    before (`K:inf`: more than the last). So all that it adds to the tables is bounded.
+    """
+
+    __slots__ = ("_counts", "again", "last", "quick", "seconds")
+
+    def __init__(self) -> None:
+        self._counts = [0] * (len(BOUNDS) + 1)
+        self.quick = 0
+        """How many took less than the first bound; whoever adds one adds to `seconds` too."""
+        self.seconds = 0.0
+        self.last = 0.0
+        self.again = 0
+        """How many took as long as `last`."""
+
+    def observe(self, seconds: float) -> None:
+        """Something took so long. `again += 1` says that of one more."""
+        self._settle()
+        self.last = seconds
+        self.again = 1
+
+    def tallies(self, key: str) -> dict[str, int]:
+        """What there is to count, by key."""
+        self._settle()
+        count = sum(self._counts)
+        if not count:
+            return {}
+        told = {key: count, f"{key}:sum": int(self.seconds * 1e6)}
+        for bound, n in zip((*BOUNDS, "inf"), self._counts, strict=True):
+            if n:
+                told[f"{key}:{bound}"] = n
+        return told
+
+    def clear(self) -> None:
+        """Forget what was told."""
+        self._settle()
+        self._counts = [0] * len(self._counts)
+        self.seconds -= int(self.seconds * 1e6) / 1e6
+
+    def _settle(self) -> None:
+        if self.again:
+            self._counts[bisect_left(BOUNDS, self.last)] += self.again
+            self.seconds += self.last * self.again
+            self.again = 0
+        self._counts[0] += self.quick
+        self.quick = 0
+
+
 class _Batch(NamedTuple):
     number: int
     counts: dict[str, int]
@@ -56,6 +111,7 @@ class Stats:
         self._server = server
         self._counts: dict[str, int] = {}
         self._meters: dict[str, Meter] = {}
+        self._histograms: dict[str, Histogram] = {}
         self._unflushed: dict[str, int] = {}
         self._local: dict[str, Number] = {}
         self._changed: set[str] = set()
@@ -73,6 +129,10 @@ class Stats:
     def meter(self, key: str) -> Meter:
         """The meter of `key`, whose count goes where `increment` counts."""
         return self._meters.setdefault(key, Meter())
+
+    def histogram(self, key: str) -> Histogram:
+        """The histogram of `key`."""
+        return self._histograms.setdefault(key, Histogram())
 
     def set(self, key: str, value: Number) -> None:
         """Set this server's own `key`, such as a gauge; the global table is not touched."""
@@ -92,6 +152,17 @@ class Stats:
         await self.flush()
         pairs = await self._store.execute("HGETALL", self._keys.stats_global)
         return {"global": _sorted(_table(pairs)), "local": _sorted(self._local_table())}
+
+    async def get_servers(self) -> dict[str, dict[str, Number]]:
+        """The local tables of all servers that count, by server."""
+        await self.flush()
+        found = await self._store.execute("ZRANGE", self._keys.stats_servers, 0, -1)
+        names = sorted(name.decode() for name in found)
+        tables = await self._store.execute_many(
+            [("HGETALL", self._keys.stats(name)[1]) for name in names]
+        )
+        pairs = zip(names, tables, strict=True)
+        return {name: _sorted(_table(table)) for name, table in pairs if table}
 
     async def flush(self) -> None:
         """Send what was gathered. On an error it is kept and goes with a later flush."""
@@ -143,6 +214,8 @@ class Stats:
         counts, self._counts = self._gathered(), {}
         for meter in self._meters.values():
             meter.count = 0
+        for histogram in self._histograms.values():
+            histogram.clear()
         for key, n in counts.items():
             self._local[key] = self._local.get(key, 0) + n
             self._unflushed[key] = self._unflushed.get(key, 0) + n
@@ -160,6 +233,9 @@ class Stats:
         for key, meter in self._meters.items():
             if meter.count:
                 counts[key] = counts.get(key, 0) + meter.count
+        for key, histogram in self._histograms.items():
+            for told, n in histogram.tallies(key).items():
+                counts[told] = counts.get(told, 0) + n
         return counts
 
     async def _send_unsent(self) -> None:
@@ -168,7 +244,8 @@ class Stats:
             self._unsent = None
 
     async def _send(self, batch: _Batch) -> None:
-        args: list[str | int | float] = [batch.number, round(LOCAL_TTL * 1000), len(batch.counts)]
+        args: list[str | int | float] = [batch.number, self._server, round(LOCAL_TTL * 1000)]
+        args.append(len(batch.counts))
         for key, n in (*batch.counts.items(), *batch.local.items()):
             args += (key, n)
         await _flush(self._store, self._keys.stats(self._server), args)

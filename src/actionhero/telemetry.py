@@ -39,7 +39,7 @@ def current_fields() -> Mapping[str, Any]:
     return context if isinstance(context, Mapping) else context.log_fields()
 
 
-class TaskContext(Struct):
+class TaskContext(Struct, gc=False):
     """The context of a running task. `from_where` is the origin it was enqueued in (`tracing`)."""
 
     task: str

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Unpack, overload
 
 from actionhero.deadlines import Deadlines
+from actionhero.stats import Histogram
 from actionhero.store.client import StoreClient
 from actionhero.store.keys import Keys
 from actionhero.tasks.options import TaskOptions
@@ -22,9 +23,13 @@ class Counts:
 
     def __init__(self) -> None:
         self.counted: Counter[str] = Counter()
+        self.histograms: dict[str, Histogram] = {}
 
     def increment(self, key: str, n: int = 1) -> None:
         self.counted[key] += n
+
+    def histogram(self, key: str) -> Histogram:
+        return self.histograms.setdefault(key, Histogram())
 
     def __getitem__(self, key: str) -> int:
         return self.counted[f"tasks:{key}"]

@@ -10,11 +10,14 @@ import pytest
 from actionhero.codec import decode_json
 from actionhero.deadlines import Deadlines
 from actionhero.errors import DefinitionError
+from actionhero.tasks.middleware import Proceed
 from actionhero.tasks.outcomes import DONE, Failed, Outcome, Parked, Retrying
+from actionhero.tasks.retry import Discard, Retry
 from actionhero.tasks.task import Task, TaskDefinition
 from actionhero.telemetry import current_fields
 from actionhero.workers.claims import Claim
 from actionhero.workers.executor import Executor
+from tests.workers.house import Counts
 
 
 def claim(params: str = "{}", *, name: str = "one", troubles: bytes | None = None) -> Claim:
@@ -23,11 +26,16 @@ def claim(params: str = "{}", *, name: str = "one", troubles: bytes | None = Non
 
 
 async def execute(
-    function: Callable[..., Any], claimed: Claim | None = None, **options: Any
+    function: Callable[..., Any],
+    claimed: Claim | None = None,
+    counts: Counts | None = None,
+    **options: Any,
 ) -> Outcome:
     definition = TaskDefinition(function, name="one", **options)
     deadlines = Deadlines(asyncio.get_running_loop())
-    executor = Executor([definition], {str: "handed in"}.__getitem__, deadlines, 2)
+    executor = Executor(
+        [definition], {str: "handed in"}.__getitem__, deadlines, 2, counts or Counts()
+    )
     try:
         return await executor.execute(claimed or claim())
     finally:
@@ -157,3 +165,73 @@ async def test_nothing_provides_what_a_type_needs() -> None:
 
     with pytest.raises(DefinitionError, match="nothing provides"):
         await execute(one)
+
+
+async def test_runs_and_waits_are_counted_by_type() -> None:
+    async def one(how: str) -> None:
+        if how == "slow":
+            await asyncio.sleep(0.02)
+        elif how:
+            raise {"fail": ValueError, "discard": Discard, "retry": Retry}[how]
+
+    counts = Counts()
+    for how in ("", "", "slow", "fail", "discard", "retry"):
+        await execute(one, claim(f'{{"how":"{how}"}}'), counts)
+    await execute(one, claim('{"how":""}', troubles=b"1 0 "), counts)
+    run = counts.histograms["tasks:one:run"].tallies("run")
+    wait = counts.histograms["tasks:one:wait"].tallies("wait")
+    assert run["run"] == 7
+    assert run["run:0.05"] >= 1 or run["run:0.1"] >= 1
+    assert run["run:sum"] >= 20_000
+    assert wait["wait"] == 6
+    assert {key: n for key, n in counts.counted.items() if key.startswith("tasks:one")} == {
+        "tasks:one:failed": 1,
+        "tasks:one:discarded": 1,
+        "tasks:one:retried": 1,
+    }
+
+
+async def test_what_begins_at_the_same_time_waited_as_long() -> None:
+    async def one() -> None: ...
+
+    counts = Counts()
+    definition = TaskDefinition(one)
+    executor = Executor(
+        [definition], {}.__getitem__, Deadlines(asyncio.get_running_loop()), 1, counts
+    )
+    for _ in range(1000):
+        await executor.execute(claim())
+    await executor.aclose()
+    assert counts.histograms["tasks:one:wait"].tallies("w")["w"] == 1000
+    assert counts.histograms["tasks:one:run"].tallies("r")["r"] == 1000
+
+
+async def test_a_run_is_inside_its_layers() -> None:
+    seen: list[Any] = []
+
+    async def around(task: Task, proceed: Proceed) -> None:
+        seen.append((task.id, task.attempts, await proceed()))
+
+    async def late(task: Task, proceed: Proceed) -> None:
+        await proceed()
+        raise Retry("not good enough")
+
+    async def one() -> int:
+        return 5
+
+    assert await execute(one, claim(troubles=b"3 0 "), around_run=(around,)) is DONE
+    assert seen == [("t1", 3, 5)]
+    assert isinstance(await execute(one, around_run=(late,)), Retrying)
+
+
+async def test_a_thread_is_inside_them_too() -> None:
+    seen: list[Any] = []
+
+    async def around(task: Task, proceed: Proceed) -> None:
+        seen.append(await proceed())
+
+    def one() -> int:
+        return threading.get_ident()
+
+    assert await execute(one, around_run=(around,)) is DONE
+    assert seen[0] != threading.get_ident()

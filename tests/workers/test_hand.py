@@ -19,6 +19,7 @@ from actionhero.workers.claims import Claim
 from actionhero.workers.executor import Executor
 from actionhero.workers.hand import Hand
 from actionhero.workers.slots import Slots
+from tests.workers.house import Counts
 
 
 class Gated:
@@ -187,7 +188,7 @@ async def test_runs_real_tasks() -> None:
         seen.append(n)
 
     executor = Executor(
-        [TaskDefinition(one)], lambda kind: kind, Deadlines(asyncio.get_running_loop()), 1
+        [TaskDefinition(one)], lambda kind: kind, Deadlines(asyncio.get_running_loop()), 1, Counts()
     )
     slots = Slots(1)
     hand = Hand(slots, executor, lambda: None)

@@ -15,6 +15,7 @@ import functools
 import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ from actionhero.errors import ActionHeroError, DefinitionError, UnknownTaskError
 from actionhero.tasks.importable import ImportPlace, import_place_of
 from actionhero.tasks.middleware import through
 from actionhero.tasks.outcomes import DONE, Done, Lapsed, Outcome, Parked, describe_error
-from actionhero.tasks.record import Body, is_kept, read_body, read_troubles
+from actionhero.tasks.record import FLAG, NO_FLAG, Body, is_kept, read_body, read_troubles
 from actionhero.tasks.results import done_with
 from actionhero.tasks.retry import judge
 from actionhero.tasks.task import Task, TaskDefinition
@@ -36,6 +37,7 @@ from actionhero.tracing import resume_opentelemetry
 from actionhero.workers.claims import Claim
 from actionhero.workers.processes import ChildImportError, ChildLostError, Processes, Ran
 from actionhero.workers.reports import tell_raised
+from actionhero.workers.timing import QUICK, Measure, Timing
 from actionhero.workers.words import Run
 
 _log = logging.getLogger("actionhero.tasks")
@@ -48,23 +50,39 @@ class Ready:
     """A type made ready to run: what is handed in is looked up once."""
 
     __slots__ = (
+        "alike_until",
         "decode",
         "definition",
         "fixed",
         "function",
         "is_async",
+        "is_plain",
         "layers",
         "limit",
         "place",
         "process_limit",
+        "run",
         "task_names",
+        "timing",
+        "wait",
     )
 
-    def __init__(self, definition: TaskDefinition, provide: Provide, deadlines: Deadlines) -> None:
+    def __init__(
+        self,
+        definition: TaskDefinition,
+        provide: Provide,
+        deadlines: Deadlines,
+        timing: Timing,
+    ) -> None:
         self.definition = definition
+        self.timing = timing
+        self.run, self.wait = timing.run, timing.wait
+        self.alike_until = 0.0
+        """What begins before this has waited as long as the one before."""
         self.function = definition.function
         self.is_async = definition.is_async
         self.layers = definition.run_layers
+        self.is_plain = self.is_async and not self.layers
         self.place = _place_of(definition)
         self.process_limit = deadlines.limit(definition.timeout)
         """That of a run in a child, which may wait for one before it begins."""
@@ -110,10 +128,13 @@ class Executor:
         provide: Provide,
         deadlines: Deadlines,
         threads: int,
+        stats: Measure,
         processes: int = 0,
     ) -> None:
         """`processes`: how many children at most; 0: as many as this process may use cores."""
-        self._ready = {one.name: Ready(one, provide, deadlines) for one in definitions}
+        self._ready = {
+            one.name: Ready(one, provide, deadlines, Timing(one.name, stats)) for one in definitions
+        }
         self._processes = Processes(processes or _cores())
         self._threads = concurrent.futures.ThreadPoolExecutor(
             min(threads, _MOST_THREADS), thread_name_prefix="task"
@@ -136,26 +157,42 @@ class Executor:
         log_context.set(TaskContext(body.name, claim.id.decode(), body.trace))
         if body.trace is not None:
             resume_opentelemetry(body.trace)
+        began = monotonic()
+        if began < ready.alike_until:
+            ready.wait.again += 1
+        else:
+            ready.alike_until = ready.timing.begin(claim, began)
+        running: Awaitable[Any]
         try:
-            running: Awaitable[Any]
-            if ready.layers:
-                running = self._call_inside(ready, values, body, arguments, claim)
+            if ready.is_plain:
+                running = ready.function(**arguments)
             else:
-                running = self._call(ready, body, arguments, claim)
+                running = self._call(ready, values, body, arguments, claim)
             if ready.limit is None:
                 value = await running
             else:
                 with ready.limit:
                     value = await running
-        except asyncio.CancelledError as exc:
-            if _is_being_cancelled():
-                raise
-            return _raised(ready, claim, exc)
-        except (Exception, SystemExit) as exc:
-            return _raised(ready, claim, exc)
-        return _done(value) if is_kept(claim.record) else DONE
+        except (Exception, asyncio.CancelledError, SystemExit) as exc:
+            return _raised(ready, claim, exc, monotonic() - began)
+        took = monotonic() - began
+        if took < QUICK:
+            run = ready.run
+            run.quick += 1
+            run.seconds += took
+        else:
+            ready.run.observe(took)
+        return DONE if claim.record[FLAG] == NO_FLAG else _done(value, claim.record)
 
     def _call(
+        self, ready: Ready, values: Struct, body: Body, arguments: dict[str, Any], claim: Claim
+    ) -> Awaitable[Any]:
+        """Start the function where it runs, inside what stands around it."""
+        if ready.layers:
+            return self._call_inside(ready, values, body, arguments, claim)
+        return self._call_bare(ready, body, arguments, claim)
+
+    def _call_bare(
         self, ready: Ready, body: Body, arguments: dict[str, Any], claim: Claim
     ) -> Awaitable[Any]:
         if ready.is_async:
@@ -171,16 +208,16 @@ class Executor:
     async def _call_inside(
         self, ready: Ready, values: Struct, body: Body, arguments: dict[str, Any], claim: Claim
     ) -> Any:
-        """The call inside what stands around it. They see the value; what is kept of it is the
-        child's affair, if there is one."""
+        """What stands around it sees the value; what is kept of that is the child's affair, if
+        there is one."""
         returned: Any = None
 
-        async def call() -> Any:
+        async def core() -> Any:
             nonlocal returned
-            returned = await self._call(ready, body, arguments, claim)
+            returned = await self._call_bare(ready, body, arguments, claim)
             return returned.value if isinstance(returned, Ran) else returned
 
-        await through(ready.layers, ready.task(values, claim), call)
+        await through(ready.layers, ready.task(values, claim), core)
         return returned
 
     async def _call_child(self, ready: Ready, body: Body, claim: Claim) -> Ran:
@@ -206,7 +243,9 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _done(value: Any) -> Done:
+def _done(value: Any, record: bytes) -> Done:
+    if not is_kept(record):
+        return DONE
     return value.done if isinstance(value, Ran) else done_with(value)
 
 
@@ -251,19 +290,28 @@ def _parked(claim: Claim, error: Exception) -> Parked:
     return Parked(describe_error(error))
 
 
-def _raised(ready: Ready, claim: Claim, error: BaseException) -> Outcome:
-    """What becomes of a task that raised."""
+def _raised(ready: Ready, claim: Claim, error: BaseException, took: float) -> Outcome:
+    """What becomes of a task that raised. Our own cancelling of its run is raised again."""
+    if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
+        raise error
+    outcome = _judged(ready, claim, error)
+    ready.timing.fail(outcome, took)
+    return outcome
+
+
+def _judged(ready: Ready, claim: Claim, error: BaseException) -> Outcome:
+    named = _named(claim)
     if isinstance(error, ChildImportError):
-        _log.error("task parked: %s", error, extra=_named(claim))
+        _log.error("task parked: %s", error, extra=named)
         return Parked(error.described)
     if isinstance(error, ChildLostError):
-        _log.error("task lapsed: %s", error, extra=_named(claim))
+        _log.error("task lapsed: %s", error, extra=named)
         return Lapsed(describe_error(error))
     if isinstance(error, LimitExpiredError):
         error = _too_long(ready)
     attempts = read_troubles(claim.troubles).attempts + 1
     outcome = judge(ready.definition.retry, error, attempts)
-    tell_raised(outcome, error, {"attempts": attempts, **_named(claim)})
+    tell_raised(outcome, error, {"attempts": attempts, **named})
     return outcome
 
 

@@ -230,9 +230,10 @@ class _Child:
 
     def kill(self) -> None:
         """End it at once."""
-        if not self.is_lost:
+        if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+                # Popen's own `kill` may take the exit code away from whoever waits for it
+                os.kill(self._process.pid, signal.SIGKILL)
 
     def _send(self, message: ToChild) -> None:
         self._writer.write(frame(message))
@@ -242,8 +243,6 @@ class _Child:
             while True:
                 size = int.from_bytes(await reader.readexactly(SIZE), "big")
                 self._hear(read_to_parent(await reader.readexactly(size)))
-        if not self._writer.is_closing():
-            self.kill()
 
     def _hear(self, message: ToParent) -> None:
         match message:
@@ -257,8 +256,12 @@ class _Child:
                     self._answer.set_result(message)
 
     async def _watch(self, listening: "asyncio.Task[None]") -> None:
-        code = await self._process.wait()
-        await asyncio.wait({listening}, timeout=_LAST_WORDS)  # what it said last is still there
+        ending = asyncio.create_task(self._process.wait(), name="wait for a child")
+        await asyncio.wait({ending, listening}, return_when=asyncio.FIRST_COMPLETED)
+        # what it said last is still there; or it has closed the socket, and is of no more use
+        await asyncio.wait({ending, listening}, timeout=_LAST_WORDS)
+        self.kill()
+        code = await ending
         listening.cancel()
         self.is_lost = True
         self._writer.close()

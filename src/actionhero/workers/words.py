@@ -29,8 +29,8 @@ class Load(Struct, tag=True):
 
 
 class Run(Struct, tag=True):
-    """Run this; the answer is `Returned` or `Raised`, if it comes. What the store keeps of a result,
-    and the value itself, come back only if they are wanted."""
+    """Run this; the answer is `Returned` or `Raised`, if it comes. What the store keeps of a
+    result, and the value itself, come back only if they are wanted."""
 
     place: ImportPlace
     id: str

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from actionhero.deadlines import Deadlines
-from actionhero.errors import StoreFullError
+from actionhero.errors import StoreFullError, StoreUnavailableError
 from actionhero.tasks.queue import Tasks
 from actionhero.tasks.queues import shards_of
 from actionhero.tasks.schedule import periodic_types
@@ -86,7 +86,8 @@ class Worker:
         return all(lane.is_idle for lane in self._lanes)
 
     async def start(self) -> None:
-        """Register with every queue and begin. Raises `StoreError`, `DefinitionError`."""
+        """Register with every queue and begin. Raises `StoreError`, `DefinitionError`; if the store
+        goes away meanwhile, the lanes register when it is back."""
         options, tasks = self._options, self._tasks
         self._executor = Executor(
             tasks.definitions.values(),
@@ -104,8 +105,9 @@ class Worker:
             self._client, slots, self._executor, self._heartbeat, self._stats, self._announce
         )
         lanes = [self._lane(queue, shard, parts) for queue, shard in await self._find_shards()]
-        for lane in lanes:
-            await lane.register()
+        with contextlib.suppress(StoreUnavailableError):
+            for lane in lanes:
+                await lane.register()
         self._heartbeat.start()
         self._lanes = {
             lane: asyncio.create_task(lane.run(), name=f"tasks of {lane.queue}") for lane in lanes

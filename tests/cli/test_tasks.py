@@ -1,35 +1,12 @@
-"""`actionhero tasks` and `actionhero stats`, on a store that stays between the commands."""
+"""`actionhero tasks`, on a store that stays between the commands."""
 
-import asyncio
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from actionhero.store.embedded import EmbeddedStore
+from tests.cli.tasks_kit import Run, burst, enqueue, on_disk
 
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(autouse=True)
-def on_disk(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A store that outlives each command, as a running server's would."""
-    with asyncio.Runner() as runner:
-        store = runner.run(EmbeddedStore.start(project / "data"))
-        monkeypatch.setenv("ACTIONHERO_STORE__URL", f"embedded:{project}/data")
-        yield
-        runner.run(store.aclose())
-
-
-def burst(actionhero: Run) -> None:
-    assert actionhero("work", "--burst")[0] in {0, 1}
-
-
-def enqueue(actionhero: Run, *args: str) -> str:
-    code, out, err = actionhero("tasks", "enqueue", *args)
-    assert (code, err) == (0, "")
-    return out.strip()
+__all__ = ["on_disk"]
 
 
 def test_a_task_is_enqueued_listed_shown_and_run(actionhero: Run) -> None:
@@ -64,28 +41,6 @@ def test_the_same_id_is_enqueued_once(actionhero: Run) -> None:
     assert len(json.loads(actionhero("tasks", "list", "--json")[1])) == 1
 
 
-def test_a_failed_task_is_kept_shown_and_retried(actionhero: Run) -> None:
-    id = json.loads(enqueue(actionhero, "fail", "--json"))["id"]
-    burst(actionhero)
-    code, out, _ = actionhero("tasks", "failed")
-    assert code == 0
-    assert out.splitlines()[1].startswith(id)
-    assert out.splitlines()[1].endswith("1         ValueError: no luck")
-    shown = actionhero("tasks", "show", id)[1]
-    assert "error     ValueError: no luck\n" in shown
-    assert "Traceback" in shown
-    assert actionhero("tasks", "retry", id)[:2] == (0, f"{id} is queued again\n")
-    assert actionhero("tasks", "failed") == (0, "No task has failed.\n", "")
-
-
-def test_all_that_failed_is_retried(actionhero: Run) -> None:
-    assert actionhero("tasks", "retry", "--all")[:2] == (0, "No task has failed.\n")
-    ids = {enqueue(actionhero, "fail") for _ in range(3)}
-    burst(actionhero)
-    out = actionhero("tasks", "retry", "--all")[1]
-    assert {line.split()[0] for line in out.splitlines()} == ids
-
-
 def test_a_list_can_be_limited_to_a_queue_and_a_number(actionhero: Run) -> None:
     enqueue(actionhero, "fail")
     for _ in range(3):
@@ -105,8 +60,6 @@ def test_a_list_can_be_limited_to_a_queue_and_a_number(actionhero: Run) -> None:
         (("enqueue", "welcome", "--delay", "soon"), 2, "'soon' is not a duration"),
         (("enqueue", "welcome", "--mail", "a"), 2, "has no input 'mail'; did you mean email?"),
         (("enqueue", "welcome", "x"), 2, "'x' belongs to no input"),
-        (("retry",), 2, "give the ids of failed tasks, or --all"),
-        (("retry", "nosuch"), 1, "there is no task 'nosuch'"),
         (("lits",), 2, "there is no command 'lits'; did you mean list?"),
         (("list", "--state", "gone"), 2, "'gone' is not one of 'pending'"),
     ],
@@ -123,10 +76,3 @@ def test_help_of_a_task(actionhero: Run) -> None:
     assert "Send the welcome mail." in out
     assert "--times  integer  default 1" in out
     assert "--delay" in actionhero("tasks", "enqueue", "--help")[1]
-
-
-def test_stats_are_those_of_the_cluster(actionhero: Run) -> None:
-    assert actionhero("stats") == (0, "Nothing has been counted yet.\n", "")
-    actionhero("run", "hello", "--name", "Ada")
-    assert json.loads(actionhero("stats", "--json")[1])["actions:processedActions"] == 1
-    assert "actions:processedActions:hello  1" in actionhero("stats")[1]

@@ -111,6 +111,9 @@ async def call_every_script(client: StoreClient) -> None:
     for state in ("pending", "local", "delayed", "processing", "failed"):
         await scripts.page(state, 0, 10)
     await scripts.counts()
+    await scripts.glance(10, 5)
+    look = await scripts.look("failed", 10)
+    assert await scripts.sweep("purge", look.found) == len(look.found)
     spec = "c:skip:skip:UTC:*_*_*_*_*"
     await scripts.register("a:1", 60_000, [Occurring("nightly", spec, sweep)])
     (planned,) = (one for one in await scripts.periodic() if one.name == "nightly")

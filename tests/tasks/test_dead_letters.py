@@ -64,9 +64,12 @@ async def test_a_letter_tells_all_that_is_known(tasks: Tasks) -> None:
         sent.id, "mail", "failed", 1, 0,
     )  # fmt: skip
     assert one.params == {"email": "a@b.c", "n": 7}
-    assert one.error is not None
-    assert one.error["type"] == "TimeoutError"
-    assert one.error["message"] == "ran longer than 5s"
+    assert one.error == {
+        "type": "TimeoutError",
+        "message": "ran longer than 5s",
+        "traceback": "…",
+    }
+    assert one.server == "f:1"
     assert (one.finished_at or 0) >= (one.enqueued_at or 0) > 0
     assert one == await tasks.show(sent.id)
 
@@ -83,6 +86,7 @@ async def test_they_are_chosen_by_name_queue_and_error(tasks: Tasks) -> None:
     assert await ids(tasks, error="TimeoutError", name="send") == ["send-Timeo"]
     assert await ids(tasks, error='ValueError: no "luck"\nat') == ["send-Value"]
     assert await ids(tasks, error="KeyError") == []  # it is only in the traceback
+    assert await ids(tasks, error="f:1") == []  # it is only the server's name
     assert await ids(tasks, error="JSON at", queue="mail") == ["mail-1"]
     assert await ids(tasks, name="sen") == []
 

@@ -14,7 +14,7 @@ from actionhero.cli.inputs import FREE_OPTIONS, parse_inputs, print_usage, refus
 from actionhero.cli.loading import with_services
 from actionhero.cli.options import app_options, json_option
 from actionhero.cli.output import print_json, print_table
-from actionhero.cli.tasks_control import cancel, queues
+from actionhero.cli.tasks_control import cancel, pause, queues, resume
 from actionhero.cli.tasks_failed import failed, purge, retry
 from actionhero.cli.tasks_paging import first, limit_option, load_tasks, tell_limit
 from actionhero.cli.tasks_periodic import periodic
@@ -37,7 +37,7 @@ def tasks() -> None:
     """List, show, enqueue, cancel and retry tasks; watch them run."""
 
 
-for _command in (failed, retry, purge, cancel, queues, periodic, watch):
+for _command in (failed, retry, purge, cancel, queues, pause, resume, periodic, watch):
     tasks.add_command(_command)
 
 

@@ -1,15 +1,15 @@
-"""`actionhero tasks queues|cancel`: how the queues stand, and what an operator does about it."""
+"""`actionhero tasks queues|pause|resume|cancel`: how the queues stand, and how to act on that."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from actionhero.cli.frame import FAILED, report
+from actionhero.cli.frame import FAILED, report, suggestion
 from actionhero.cli.loading import with_services
 from actionhero.cli.options import app_options, json_option
 from actionhero.cli.output import print_json, print_table
 from actionhero.cli.tasks_paging import load_tasks
-from actionhero.errors import UnknownTaskError
+from actionhero.errors import NotFoundError, UnknownTaskError
 
 if TYPE_CHECKING:
     from actionhero.services import Services
@@ -40,6 +40,41 @@ def queues(as_json: bool, **options: str | None) -> int:
         for one in found
     ]
     print_table(headers, rows, empty="There are no queues.")
+    return 0
+
+
+@click.command()
+@app_options
+@json_option
+@click.argument("queue")
+def pause(queue: str, as_json: bool, **options: str | None) -> int:
+    """Pause a queue: what runs goes on, nothing more is started, until it is resumed."""
+    return _turn(queue, True, as_json, options)
+
+
+@click.command()
+@app_options
+@json_option
+@click.argument("queue")
+def resume(queue: str, as_json: bool, **options: str | None) -> int:
+    """Resume a queue that was paused."""
+    return _turn(queue, False, as_json, options)
+
+
+def _turn(queue: str, is_paused: bool, as_json: bool, options: dict[str, Any]) -> int:
+    async def turn(services: "Services") -> bool:
+        known = await services.tasks.queues()
+        if queue not in known:
+            raise NotFoundError(f"there is no queue {queue!r}; {suggestion(queue, known)}")
+        return await (services.tasks.pause(queue) if is_paused else services.tasks.resume(queue))
+
+    is_changed = with_services(load_tasks(options), turn)
+    if as_json:
+        print_json({"queue": queue, "is_paused": is_paused, "is_changed": is_changed})
+    elif is_changed:
+        click.echo(f"{queue} is {'paused' if is_paused else 'resumed'}")
+    else:
+        click.echo(f"{queue} was {'paused already' if is_paused else 'not paused'}")
     return 0
 
 

@@ -88,7 +88,8 @@ def failed(limit: int, as_json: bool, **options: Any) -> int:
 
     `tasks show ID` tells all about one; `tasks retry` and `tasks purge` take the same options.
     """
-    chosen = _which(options).as_options()
+    which = _which(options)
+    chosen = which.as_options()
     found = with_services(
         load_tasks(options),
         lambda services: first(
@@ -104,7 +105,7 @@ def failed(limit: int, as_json: bool, **options: Any) -> int:
         for one in found
     ]
     headers = ("ID", "TASK", "QUEUE", "FAILED", "ATTEMPTS", "ERROR")
-    print_table(headers, rows, empty=f"No {'such ' if chosen else ''}task has failed.")
+    print_table(headers, rows, empty=_none(which))
     tell_limit(len(found), limit)
     return 0
 
@@ -166,7 +167,7 @@ def _act(
     if as_json:
         print_json({"found": sweep.found, "done": sweep.done})
     elif not ids:
-        _tell(action, sweep)
+        _tell(action, sweep, which)
     return 0 if sweep.done == sweep.found else FAILED
 
 
@@ -190,9 +191,9 @@ async def _each(queues: "Tasks", action: Action, ids: tuple[str, ...], *, is_tol
     return Sweep(total=len(ids), looked=len(ids), found=len(ids), done=done)
 
 
-def _tell(action: Action, sweep: "Sweep") -> None:
+def _tell(action: Action, sweep: "Sweep", which: Which) -> None:
     if not sweep.found:
-        click.echo("No such task has failed." if sweep.total else "No task has failed.")
+        click.echo(_none(which))
         return
     count = "1 task is" if sweep.done == 1 else f"{sweep.done:,} tasks are"
     click.echo(f"{count} {_DONE[action]}")
@@ -201,6 +202,10 @@ def _tell(action: Action, sweep: "Sweep") -> None:
             f"{left:,} could not be: copies of servers that are gone, or somebody was faster",
             hint="see actionhero tasks failed",
         )
+
+
+def _none(which: Which) -> str:
+    return f"No {'such ' if which.as_options() else ''}task has failed."
 
 
 @contextlib.contextmanager

@@ -126,6 +126,8 @@ class Keys:
         """Set of the queues that ever were."""
         self.stats_global = f"{prefix}:{{stats}}:global"
         """Hash of the counts of all servers together."""
+        self.stats_servers = f"{prefix}:{{stats}}:servers"
+        """Sorted set of the servers that have a table, by when it expires (ms)."""
 
     def queue(self, name: str) -> QueueKeys:
         """The keys of the queue (or shard) `name`."""
@@ -135,11 +137,12 @@ class Keys:
         return keys
 
     def stats(self, server: str) -> Sequence[str]:
-        """The global table, the table of `server`, and the number of its last flush."""
+        """The global table, the table of `server`, the number of its last flush, the servers."""
         return (
             self.stats_global,
             f"{self._prefix}:{{stats}}:local:{server}",
             f"{self._prefix}:{{stats}}:flush:{server}",
+            self.stats_servers,
         )
 
     def rate(self, name: str, client: str) -> str:

@@ -32,8 +32,8 @@ class Sweep(Struct, frozen=True):
     """How far work on many dead letters has come: how many were `looked` at of the `total` there
     were, how many of them fitted (`found`), and how many of these were retried or purged (`done`).
 
-    The copy of a server that is gone cannot be retried; what somebody else was faster with is not
-    counted as done.
+    The copy of a server that is gone cannot be retried, nor a unique task in whose place another
+    one stands by now; what somebody else was faster with is not counted as done.
     """
 
     total: int = 0
@@ -100,7 +100,7 @@ class DeadLetters(Inspection):
         """Give one another chance, with all its attempts.
 
         Raises `UnknownTaskError` if there is none of this id, or it did not fail, or it is a copy
-        whose server is gone.
+        whose server is gone, or unique and another one stands in its place.
         """
         await self._act("retry", id)
 
@@ -117,6 +117,10 @@ class DeadLetters(Inspection):
             if told == "absent":
                 raise UnknownTaskError(
                     f"task {id!r} is the copy of a server that is gone; nobody can run it"
+                )
+            if told == "succeeded":
+                raise UnknownTaskError(
+                    f"task {id!r} is unique, and another one stands in its place by now"
                 )
             if told != "unknown":
                 raise UnknownTaskError(f"task {id!r} has not failed: it is {told}")

@@ -138,11 +138,11 @@ def view(queue: str, shown: Shown) -> TaskView:
         finished_at=_time(shown.place) if state == "failed" else None,
         attempts=troubles.attempts,
         lapses=troubles.lapses,
-        server=_server(shown, troubles.error),
+        server=_server(shown, troubles.error or {}),
         parent=parent,
         is_copy=parent is not None,
         account=_account(shown.place) if state == "broadcast" else None,
-        error=troubles.error,
+        error=_without_server(troubles.error),
         progress=read_progress(shown.progress) if shown.progress else None,
     )
 
@@ -160,7 +160,8 @@ def _ended(queue: str, shown: Shown) -> TaskView:
         state=kept.state,
         name=kept.name,
         finished_at=kept.finished_at,
-        error=None if kept.error is None else {key: str(kept.error[key]) for key in kept.error},
+        server=(kept.error or {}).get("server"),
+        error=_without_server(kept.error and {key: str(kept.error[key]) for key in kept.error}),
         result=decode_json(bytes(kept.result)),
     )
 
@@ -173,13 +174,15 @@ def _content(record: bytes) -> tuple[str, Any]:
         return "?", record.decode("utf-8", "backslashreplace")
 
 
-def _server(shown: Shown, error: dict[str, str] | None) -> str | None:
-    match shown.state:
-        case "processing" | "local":
-            return shown.place or None
-        case "failed" if error:
-            return error.get("server")
-    return None
+def _server(shown: Shown, error: dict[str, str]) -> str | None:
+    if shown.state in {"processing", "local"}:
+        return shown.place or None
+    return error.get("server") if shown.state == "failed" else None
+
+
+def _without_server(error: dict[str, str] | None) -> dict[str, str] | None:
+    """An error as a task sees it; the store notes there on which server it came up."""
+    return error and {name: text for name, text in error.items() if name != "server"}
 
 
 def claimed_at(token: str) -> int | None:

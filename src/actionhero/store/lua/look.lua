@@ -53,9 +53,10 @@ end
 -- The record's JSON begins with the name; a pattern is compared in place, without making a text.
 local has_name = '^{"name":"' .. string.gsub(name, '%W', '%%%0') .. '",'
 
--- "Type: message", without the traceback, which may be long.
+-- "Type: message", without the traceback, which may be long, and the server.
 local function error_of(troubles)
   local finish = string.find(troubles, '","traceback":"', 1, true)
+    or string.find(troubles, '","server":"', 1, true)
   local text = finish and string.sub(troubles, 1, finish - 1) or troubles
   local kind, message = string.match(text, '^%d+ %d+ {"type":"([^"]*)","message":"(.*)$')
   return kind and kind .. ': ' .. message or text

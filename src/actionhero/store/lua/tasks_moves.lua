@@ -42,15 +42,27 @@ local function keep(id, record, state, more)
   call('PUBLISH', ENDED, id)
 end
 
--- Adds to what went wrong with a task; returns its lapses.
-local function count_trouble(id, attempts, lapses, problem)
+-- An error, which is a JSON object, with the server on which it came up.
+local function with_server(problem, server)
+  if string.sub(problem, -1) ~= '}' then
+    return problem
+  end
+  local comma = #problem > 2 and ',' or ''
+  return string.sub(problem, 1, -2) .. comma .. '"server":"' .. server .. '"}'
+end
+
+-- Adds to what went wrong with a task; returns its lapses. `problem` came up on `server`.
+local function count_trouble(id, attempts, lapses, problem, server)
   local text = call('HGET', ATTEMPTS, id)
   local raised, lapsed, error = 0, 0, ''
   if text then
     raised, lapsed, error = string.match(text, '^(%d+) (%d+) (.*)$')
   end
   raised, lapsed = raised + attempts, lapsed + lapses
-  call('HSET', ATTEMPTS, id, raised .. ' ' .. lapsed .. ' ' .. (problem or error))
+  if problem then
+    error = with_server(problem, server)
+  end
+  call('HSET', ATTEMPTS, id, raised .. ' ' .. lapsed .. ' ' .. error)
   return lapsed
 end
 

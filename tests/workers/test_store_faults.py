@@ -183,6 +183,26 @@ async def test_connections_that_break_double_and_lose_nothing(own_house: House) 
     assert own_house.stats["settlementsRefused"] == 0
 
 
+async def test_a_connection_that_breaks_at_the_start_ends_no_server(own_house: House) -> None:
+    ran: Counter[str] = Counter()
+
+    @own_house.task
+    async def one() -> None:
+        ran["one"] += 1
+
+    @own_house.task(queue="mail")
+    async def two() -> None:
+        ran["two"] += 1
+
+    await own_house.tasks.enqueue_many([one(), two()])
+    breaker = await StoreClient.connect(own_house.client.url)
+    starting = asyncio.create_task(own_house.start())
+    await breaker.execute("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    await starting
+    await breaker.aclose()
+    await until(lambda: ran == {"one": 1, "two": 1})
+
+
 async def test_a_connection_that_swallows_is_left(own_store: StoreClient, keys: Keys) -> None:
     """Half open: what we send is taken, and nothing comes back."""
     async with Proxy(own_store.url.path) as proxy:

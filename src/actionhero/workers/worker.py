@@ -9,8 +9,8 @@ import asyncio
 import contextlib
 import itertools
 import re
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, TypeVar
 
 from actionhero.deadlines import Deadlines
 from actionhero.errors import StoreFullError, StoreUnavailableError
@@ -26,9 +26,13 @@ from actionhero.workers.timing import Measure
 if TYPE_CHECKING:
     from actionhero.store.client import StoreClient
 
+T = TypeVar("T")
+
 _LAST_WORDS = 5.0
 """Seconds for the last outcomes to reach the store, once nothing runs."""
 _BURST_POLL = 0.02
+_INSISTENCE = 3
+"""How often the start outlives a connection that breaks."""
 
 _numbers = itertools.count(1)
 
@@ -86,8 +90,7 @@ class Worker:
         return all(lane.is_idle for lane in self._lanes)
 
     async def start(self) -> None:
-        """Register with every queue and begin. Raises `StoreError`, `DefinitionError`; if the store
-        goes away meanwhile, the lanes register when it is back."""
+        """Register with every queue and begin. Raises `StoreError`, `DefinitionError`."""
         options, tasks = self._options, self._tasks
         self._executor = Executor(
             tasks.definitions.values(),
@@ -104,10 +107,10 @@ class Worker:
         parts = Parts(
             self._client, slots, self._executor, self._heartbeat, self._stats, self._announce
         )
-        lanes = [self._lane(queue, shard, parts) for queue, shard in await self._find_shards()]
-        with contextlib.suppress(StoreUnavailableError):
-            for lane in lanes:
-                await lane.register()
+        found = await self._insist(self._find_shards)
+        lanes = [self._lane(queue, shard, parts) for queue, shard in found]
+        for lane in lanes:
+            await self._insist(lane.register)
         self._heartbeat.start()
         self._lanes = {
             lane: asyncio.create_task(lane.run(), name=f"tasks of {lane.queue}") for lane in lanes
@@ -145,11 +148,19 @@ class Worker:
             await self.drain(deadline if stopped() else 0.0)
         return self.runs
 
+    async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask again if the connection breaks: that alone is no reason not to start."""
+        for _ in range(_INSISTENCE):
+            with contextlib.suppress(StoreUnavailableError):
+                return await ask()
+            await self._client.wait_connected(_LAST_WORDS)
+        return await ask()
+
     async def _announce(self, shard: str) -> None:
         """A full store does not keep a worker from its work: the queue is known from before, or
         has no tasks."""
         with contextlib.suppress(StoreFullError):
-            await self._tasks.announce(shard)
+            await self._tasks.announce(shard, anew=True)
 
     async def _find_shards(self) -> list[tuple[str, str]]:
         """The queues and their shards, also those that a queue no longer is divided into: they may

@@ -14,7 +14,16 @@ from pathlib import Path
 
 from actionhero import App, Task
 from tests.torture.journal import Journal
-from tests.torture.plan import CRON, EVERY, EVERY_ON_ALL, FAILS, LONG, MEDIUM
+from tests.torture.plan import (
+    AT_ONCE,
+    CRON,
+    EVERY,
+    EVERY_ON_ALL,
+    FAILS,
+    LONG,
+    MEDIUM,
+    RATE,
+)
 
 app = App("torture")
 _runs = Journal(Path(os.environ["TORTURE_DIR"]) / "runs")
@@ -64,6 +73,18 @@ async def later(task: Task) -> None:
 async def medium(task: Task) -> None:
     with told(task):
         await asyncio.sleep(MEDIUM)
+
+
+@app.task(concurrency=AT_ONCE)
+async def limited(task: Task) -> None:
+    with told(task):
+        await asyncio.sleep(MEDIUM)
+
+
+@app.task(rate=f"{RATE}/s")
+async def rated(task: Task) -> None:
+    with told(task):
+        await asyncio.sleep(0.005)
 
 
 @app.task

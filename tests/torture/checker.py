@@ -18,7 +18,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from tests.torture.journal import read
-from tests.torture.plan import CRON, EVERY, EVERY_ON_ALL, FAILS, LEASE
+from tests.torture.plan import AT_ONCE, CRON, EVERY, EVERY_ON_ALL, FAILS, LEASE, RATE
 
 SLACK = 300
 """ms between two lines that may be in the wrong order: a deed is written down before it is done."""
@@ -141,8 +141,8 @@ class Evidence:
 def judge(evidence: Evidence, *, forgets: bool) -> list[Row]:
     """What was found, row by row. `forgets`: the store was told to write its file every second."""
     checks: Iterable[Callable[[Evidence, bool], Row]] = (
-        _lost, _doubled, _early, _in_order, _retried, _spread, _periodic, _periodic_on_all,
-        _by_clock, _left,
+        _lost, _doubled, _early, _in_order, _retried, _limited, _rated, _spread, _periodic,
+        _periodic_on_all, _by_clock, _left,
     )  # fmt: skip
     return [check(evidence, forgets) for check in checks]
 
@@ -221,6 +221,45 @@ def _retried(evidence: Evidence, forgets: bool) -> Row:
         seen = {run.attempts for run in evidence.runs.get(id, ())}
         if evidence.is_done(id) and seen != set(range(FAILS + 1)):
             row.faults.append(f"{id}: attempts {sorted(seen)}")
+    return row
+
+
+def _undisturbed(evidence: Evidence, kind: str, forgets: bool) -> list[Run]:
+    """The runs of a type, in their order, that no harm touched."""
+    runs = [run for ack in evidence.acks if ack.kind == kind for run in evidence.runs[ack.id]]
+    return sorted(
+        (
+            run
+            for run in runs
+            if run.end is not None
+            and not evidence.is_harmed(run.server, run.begin - AFTERMATH, run.end)
+            and not (forgets and evidence.is_forgotten(run.begin - FORGETS, run.end + FORGETS))
+        ),
+        key=lambda run: run.begin,
+    )
+
+
+def _limited(evidence: Evidence, forgets: bool) -> Row:
+    runs = _undisturbed(evidence, "limited", forgets)
+    row = Row(f"runs beside {AT_ONCE} others, the most", len(runs))
+    under_way: list[int] = []
+    for run in runs:
+        under_way = [end for end in under_way if end > run.begin]
+        if len(under_way) >= AT_ONCE:
+            row.faults.append(f"{run.id} at {run.begin}")
+        under_way.append(run.end or 0)
+    return row
+
+
+def _rated(evidence: Evidence, forgets: bool) -> Row:
+    """In five seconds there start as many as may, those that may at once, and some that were
+    claimed and had to wait."""
+    runs = _undisturbed(evidence, "rated", forgets)
+    row = Row(f"starts above {RATE} a second", len(runs))
+    most = 5 * RATE + 2 * RATE
+    for first, last in zip(runs, runs[most:], strict=False):
+        if last.begin - first.begin < 5000:
+            row.faults.append(f"{most} after {first.begin}")
     return row
 
 

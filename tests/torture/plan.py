@@ -10,6 +10,10 @@ LATEST = 2.5 * LEASE
 """The longest delay."""
 FAILS = 2
 """How often a flaky task raises before it succeeds."""
+AT_ONCE = 2
+"""How many limited tasks may run at a time."""
+RATE = 5
+"""How many rated tasks may start in a second."""
 EVERY = 0.3
 EVERY_ON_ALL = 1.0
 CRON = 2

@@ -22,6 +22,8 @@ WEIGHTS = {
     "quick": 40,
     "urgent": 12,
     "medium": 12,
+    "limited": 7,
+    "rated": 5,
     "flaky": 10,
     "threaded": 10,
     "later": 16,

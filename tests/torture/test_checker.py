@@ -16,9 +16,11 @@ ROWS = {
     "early": 2,
     "passed over": 3,
     "attempts": 4,
-    "fan-out": 5,
-    "every": 6,
-    "left": 9,
+    "limited": 5,
+    "rated": 6,
+    "fan-out": 7,
+    "every": 8,
+    "left": 11,
 }
 
 
@@ -136,6 +138,21 @@ def test_one_that_is_passed_over(faults: Faults) -> None:
     acks = [ack("1"), ack("2", at=2000)]
     assert faults(acks, [*run("2", 2010), *run("1", 2011 + GROSSLY)]) == {"passed over": 1}
     assert faults(acks, [*run("2", 2010), *run("1", 2009 + GROSSLY)]) == {}
+
+
+def test_too_many_at_once(faults: Faults) -> None:
+    acks = [ack(id, "limited", 9000) for id in "123"]
+    runs = [*run("1", 9000), *run("2", 9004, server="b.1"), *run("3", 9004, server="b.1")]
+    assert faults(acks, runs) == {"limited": 1}
+    assert faults(acks, [*run("1", 8998), *runs[2:]]) == {}
+    assert faults(acks, runs, [(8000, "stop a.1"), (8100, "cont a.1")]) == {}
+
+
+def test_too_many_in_a_second(faults: Faults) -> None:
+    acks = [ack(str(n), "rated", 9000) for n in range(50)]
+    assert faults(acks, [line for n in range(50) for line in run(str(n), 9000 + 200 * n)]) == {}
+    quick = [line for n in range(50) for line in run(str(n), 9000 + 100 * n)]
+    assert set(faults(acks, quick)) == {"rated"}
 
 
 def test_a_fan_out_that_leaves_one_out(faults: Faults) -> None:

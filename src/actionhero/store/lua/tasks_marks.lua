@@ -1,10 +1,13 @@
 -- What the flag of a record asks for: that its type keeps limits, that it is unique.
 --
 -- Limits: `limits` has how many of a type may run at once (0: any number), ms that each start costs
--- (0: no rate), starts in a row. Those that may run are in `busy:`, until they end, wait for a retry
--- or lapse. Those whose turn came too early are in `waiting:`, in their order. When the first of
--- them may run, it goes to the head of its queue: because another one ended, or because time
--- came, which `openings` has then. A rate is the generic cell rate algorithm, as in rate_limit.lua.
+-- (0: no rate), starts in a row. Those that may run are in `busy:` until they end, wait for a retry or
+-- lapse: at 0 while their turn is yet to come, at 1 from when they are claimed. Those whose turn came
+-- too early are in `waiting:`, in their order. When the first of them may run, it goes to the head of
+-- its queue: because another one ended, or because its time came, which `openings` has then.
+-- A rate is the generic cell rate algorithm, as in rate_limit.lua: `rates` has when the next one may
+-- start. A claim is what counts as a start; those at 0 have theirs before them, so never more than
+-- may start in a row gather there.
 -- A limit that is taken away is 0 0 1 until nothing waits for it any more.
 local BANDS = {h = HIGH, n = NORMAL, l = LOW}
 local BOUND = 100
@@ -42,24 +45,34 @@ local function limit_of(name)
   end
 end
 
+-- What is not used for long is forgotten, but for what may start in a row.
+local function paid_until(name, limit)
+  local earliest = now - (limit.burst - 1) * limit.cost
+  return math.max(earliest, tonumber(call('HGET', RATES, name) or earliest))
+end
+
 -- When the next one may start: now, or later; nil if that is when another one ends.
 local function opening_of(name, limit)
-  if limit.most > 0 and call('SCARD', BUSY .. name) >= limit.most then
+  if limit.most > 0 and call('ZCARD', BUSY .. name) >= limit.most then
     return nil
   end
   if limit.cost == 0 then
     return now
   end
-  return math.max(now, tonumber(call('HGET', RATES, name) or now))
+  local before_it = call('ZCOUNT', BUSY .. name, 0, 0)
+  return math.max(now, paid_until(name, limit) + before_it * limit.cost)
 end
 
--- One more may run.
-local function take(name, limit, id)
-  call('SADD', BUSY .. name, id)
+local function reserve(name, id)
+  call('ZADD', BUSY .. name, 0, id)
+end
+
+-- One starts.
+local function start(name, limit, id)
+  call('ZADD', BUSY .. name, 1, id)
   if limit.cost > 0 then
-    local earliest = now - (limit.burst - 1) * limit.cost
-    local opening = math.max(tonumber(call('HGET', RATES, name) or earliest), earliest)
-    call('HSET', RATES, name, string.format('%.3f', opening + limit.cost))
+    local opening = paid_until(name, limit) + limit.cost
+    call('HSET', RATES, name, string.format('%.3f', opening))
   end
 end
 
@@ -99,7 +112,7 @@ local function advance(name)
     end
     local record = call('HGET', DATA, id)
     if record then
-      take(name, limit, id)
+      reserve(name, id)
       ids[#ids + 1], records[id] = id, record
     else
       notes[#notes + 1] = 'missing ' .. id
@@ -123,7 +136,7 @@ end
 -- One that ran does so no more; the next one may.
 local function release(id, record)
   local name = name_of(record)
-  if name and call('SREM', BUSY .. name, id) == 1 then
+  if name and call('ZREM', BUSY .. name, id) == 1 then
     advance(name)
   end
 end
@@ -135,7 +148,7 @@ local function wait_again(id, record)
   if not name then
     return false
   end
-  call('SREM', BUSY .. name, id)
+  call('ZREM', BUSY .. name, id)
   if call('HEXISTS', LIMITS, name) == 0 then
     return false
   end
@@ -149,20 +162,20 @@ local aside, limits = {}, {}
 
 local function admit(id, record)
   local name = is_limited(record) and name_of(record)
-  if not name or call('SISMEMBER', BUSY .. name, id) == 1 then
+  if not name then
     return true
   end
-  if not aside[name] then
-    local limit = limit_of(name)
-    if not limit then
-      return true
-    end
-    if opening_of(name, limit) == now and call('EXISTS', WAITING .. name) == 0 then
-      take(name, limit, id)
-      return true
-    end
-    aside[name], limits[name] = {}, limit
+  limits[name] = limits[name] or limit_of(name)
+  local limit, standing = limits[name], call('ZSCORE', BUSY .. name, id)
+  if not limit or standing == '1' then
+    return true
   end
+  if standing or not aside[name] and opening_of(name, limit) == now
+    and call('EXISTS', WAITING .. name) == 0 then
+    start(name, limit, id)
+    return true
+  end
+  aside[name] = aside[name] or {}
   table.insert(aside[name], id)
   return false
 end

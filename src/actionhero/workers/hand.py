@@ -23,6 +23,9 @@ from actionhero.workers.executor import Executor
 from actionhero.workers.slots import Slots
 
 _log = logging.getLogger("actionhero.tasks")
+_FROZEN = 1.0
+"""Seconds without a start, while something waits for one, after which this process must have stood
+still: what waits is not started, for others may have it. The lane gives it back, or loses it."""
 
 
 class Hand:
@@ -70,7 +73,7 @@ class Hand:
 
     def start_if_waiting(self) -> None:
         """Start one of the backlog, if a slot is free."""
-        if self.backlog and self._slots.take(1):
+        if self._has_startable() and self._slots.take(1):
             self._start_next()
 
     def take_settlements(self) -> Settlements:
@@ -117,6 +120,9 @@ class Hand:
             self._settle(claim, CANCELLED)
             self._finished()
 
+    def _has_startable(self) -> bool:
+        return bool(self.backlog) and self._loop.time() < self.last_start + _FROZEN
+
     def _start_next(self) -> None:
         self.last_start = self._loop.time()
         self._start(self.backlog.popleft())
@@ -144,7 +150,7 @@ class Hand:
             outcome = CANCELLED
         if outcome is not None and not claim.is_dropped:
             self._settle(claim, outcome)
-        if self.backlog and not self._slots.is_contended:
+        if self.backlog and not self._slots.is_contended and self._has_startable():
             self._start_next()
         else:
             self._slots.give()

@@ -28,6 +28,9 @@ from actionhero.store.url import StoreUrl
 _log = logging.getLogger("actionhero.tasks")
 _PULSE = 0.5
 """Seconds between two signs of life of the loop."""
+_LEAST_TIMEOUT = 0.25
+"""Seconds. A call may take a sixth of a lease: so a connection that went dead is given up and
+replaced twice over between a renewal and the end of the lease."""
 STUCK_LIMIT = 30.0
 """Seconds. Long enough for an import or a big computation by mistake on the loop; shorter than what
 a user who waits for the tasks puts up with."""
@@ -49,14 +52,17 @@ class Heartbeat:
         url: Callable[[], StoreUrl],
         lease: float,
         stuck_limit: float = STUCK_LIMIT,
+        told_stuck: Callable[[], None] = lambda: None,
     ) -> None:
+        """`told_stuck` is called in the loop when it turns again after it had been stuck."""
         self._server = server
+        self._told_stuck = told_stuck
         self._url = url
         self._lease = lease
         self._stuck_limit = stuck_limit
         self._loop = asyncio.get_running_loop()
         self._leases: dict[str, Lease] = {}
-        self._link = LeaseLink(timeout=max(0.5, lease / 3))
+        self._link = LeaseLink(timeout=max(_LEAST_TIMEOUT, lease / 6))
         self._wake = threading.Event()
         self._is_stopped = False
         self._is_stuck = False
@@ -104,10 +110,18 @@ class Heartbeat:
                 self._wake.wait(pause)
                 self._wake.clear()
                 if not self._is_stopped and self._loop_turns():
-                    is_renewed = self._renew(dict(self._leases))
+                    is_renewed = self._try_to_renew()
                     pause = self._lease / 3 if is_renewed else min(0.25, self._lease / 6)
         finally:
             self._link.close()
+
+    def _try_to_renew(self) -> bool:
+        try:
+            return self._renew(dict(self._leases))
+        except Exception:  # whatever it is, the next time is to come
+            if not self._loop.is_closed():
+                _log.exception("the leases could not be renewed; it is tried again")
+            return False
 
     def _loop_turns(self) -> bool:
         stuck = time.monotonic() - self._last_pulse > self._stuck_limit
@@ -117,6 +131,7 @@ class Heartbeat:
                 "something blocks it (find it with `py-spy dump`, move it to a sync task)",
                 self._stuck_limit,
             )
+            self._loop.call_soon_threadsafe(self._told_stuck)
         self._is_stuck = stuck
         return not stuck
 

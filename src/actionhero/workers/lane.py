@@ -48,6 +48,8 @@ _POLL = 2.0
 _WATCH = 0.5
 """Seconds between two looks while something runs: whether it was cancelled."""
 _AFTER_ERROR = 1.0
+_LATE = 1.0
+"""Seconds, or half a lease, after which what a tick gave is given back: others may have it."""
 _LIMIT = 200
 """Tasks claimed in one tick, at most."""
 _AHEAD = 0.02
@@ -89,6 +91,7 @@ class _Turn(NamedTuple):
     reserved: int
     settlements: Settlements
     hints: int
+    sent_at: float
 
 
 class Lane:
@@ -299,7 +302,7 @@ class Lane:
         options = self._options
         args: list[Arg] = [options.server, self._number, want, int(does_duties), options.max_lapses]
         args += settlements.args()
-        return _Turn(args, str(self._number), want, reserved, settlements, self._hints)
+        return _Turn(args, str(self._number), want, reserved, settlements, self._hints, now)
 
     def _look_ahead(self, finished: int, now: float) -> None:
         """How many to claim beyond the free slots: none, unless tasks finish quickly."""
@@ -311,6 +314,8 @@ class Lane:
 
     def _take(self, turn: _Turn, reply: TickReply) -> None:
         hand = self._hand
+        # what we were given long ago (we, the store or the line stood still) may be others' by now
+        in_time = self._loop.time() < turn.sent_at + max(_LATE, self._options.lease / 2)
         hand.forget(turn.settlements.claims())
         runs, failures = count(turn.settlements, self._parts.stats)
         self.runs += runs
@@ -319,8 +324,10 @@ class Lane:
             report(self.queue, reply, self._parts.stats)
             for id, claimed_by in orders(reply):
                 hand.cancel(id, claimed_by)
-        hand.receive(reply, turn.token, turn.reserved)
-        if self._is_closing:
+        hand.receive(reply, turn.token, turn.reserved if in_time else 0)
+        if not in_time:
+            self._slots.give(turn.reserved)
+        if self._is_closing or not in_time:
             hand.give_back_backlog()
         if turn.hints == self._hints:  # else somebody said since then that there is more
             self._plan_look(turn, reply)
@@ -357,16 +364,21 @@ class Lane:
         self._hand.drop(lost)
 
     def _lose(self, turn: _Turn) -> None:
-        """Others have what we held."""
-        held = self._hand.held
-        if held:
+        """Others have what we held: what runs is cancelled; what came of the rest is refused."""
+        hand, stats = self._hand, self._parts.stats
+        refused = turn.settlements.count + hand.take_settlements().count
+        stats.increment("tasks:leasesLost")
+        if hand.held:
             _log.error(
-                "the lease on queue %s was lost: its %d tasks run elsewhere, ours are cancelled",
+                "the lease on queue %s was lost: its %d tasks run elsewhere, ours are cancelled; "
+                "%d outcomes were refused",
                 self.queue,
-                len(held),
+                len(hand.held),
+                refused,
             )
-            self._parts.stats.increment("tasks:leasesLost")
-        self._hand.drop(held)
-        self._hand.take_settlements()
+            stats.increment("tasks:tasksLost", len(hand.held))
+        if refused:
+            stats.increment("tasks:settlementsRefused", refused)
+        hand.drop(hand.held)
         self._slots.give(turn.reserved)
         self._is_registered = False

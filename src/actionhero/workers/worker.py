@@ -101,7 +101,11 @@ class Worker:
             self._processes,
         )
         self._heartbeat = Heartbeat(
-            options.server, lambda: self._client.url, options.lease, self._stuck_limit
+            options.server,
+            lambda: self._client.url,
+            options.lease,
+            self._stuck_limit,
+            lambda: self._stats.increment("tasks:loopStuck"),
         )
         slots = Slots(self._concurrency)
         parts = Parts(

@@ -291,8 +291,9 @@ def _placed(settings: Settings, folder: Path) -> Settings:
             settings, store=msgspec.structs.replace(settings.store, url=url)
         )
     public = str(folder / settings.web.public)
+    roots = tuple(str(folder / root) for root in settings.web.file_roots)
     return msgspec.structs.replace(
-        settings, web=msgspec.structs.replace(settings.web, public=public)
+        settings, web=msgspec.structs.replace(settings.web, public=public, file_roots=roots)
     )
 
 

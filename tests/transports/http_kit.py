@@ -56,6 +56,48 @@ async def shaped(connection: Connection, status: int = 201, fail: bool = False) 
     return "made"
 
 
+async def text(connection: Connection, kind: str) -> str:
+    connection.set_header("Content-Type", kind)
+    return "Grüße"
+
+
+async def binary(connection: Connection) -> bytes:
+    connection.set_header("Content-Type", "image/png")
+    return b"PNG"
+
+
+async def moved(connection: Connection, url: str, status: int = 302) -> str:
+    connection.redirect("/somewhere/else")
+    connection.redirect(url, status)
+    return "not sent"
+
+
+async def log_in(connection: Connection, value: str) -> dict[str, str]:
+    connection.set_cookie("session", value, max_age="1h", secure=True)
+    connection.set_cookie("theme", "dark", http_only=False, same_site="Strict")
+    connection.delete_cookie("old")
+    return connection.cookies
+
+
+async def send(
+    connection: Connection, path: str, name: str | None = None, fail: bool = False
+) -> str:
+    connection.set_header("X-Sent", "yes")
+    connection.set_header("Cache-Control", "private")
+    connection.send_file(path, name=name)
+    if fail:
+        raise ActionError("no", code="no", status=409)
+    return "not sent"
+
+
+async def words(connection: Connection, size: int, coding: str = "", tag: str = "") -> list[str]:
+    if coding:
+        connection.set_header("Content-Encoding", coding)
+    if tag:
+        connection.set_header("ETag", tag)
+    return ["word"] * size
+
+
 async def seen(connection: Connection) -> dict[str, object]:
     return {
         "method": connection.method,
@@ -110,6 +152,12 @@ def actions() -> list[Action]:
         echo,
         large,
         shaped,
+        text,
+        binary,
+        moved,
+        log_in,
+        send,
+        words,
         seen,
         refuse,
         hurry,
@@ -206,7 +254,7 @@ class Kit:
             default_timeout=30.0,
         )
         self.server = HttpServer(
-            WebSettings(**{"port": 0, "public": str(public), **settings}),
+            WebSettings(**{"port": 0, "public": str(public), "hosts": ("*",), **settings}),
             self.dispatcher,
             Routes(made),
             stats=self.stats,

@@ -8,7 +8,7 @@ import pytest
 
 from actionhero.connections import Connection
 from actionhero.protocols.http1 import Request
-from actionhero.transports.http_answers import RequestConnection
+from actionhero.transports.http_replies import RequestConnection
 from tests.transports.http_kit import GET, HELLO, Kit, request, serving
 from tests.transports.serving import eventually
 
@@ -201,7 +201,10 @@ async def test_a_request_has_the_id_that_the_client_gave_it(kit: Kit) -> None:
 async def test_actions_shape_their_replies(kit: Kit) -> None:
     reply = await kit.get("/api/shaped")
     assert (reply.status, reply.fields["x-shape"]) == (201, "round")
-    assert (reply.fields["content-type"], reply.body) == ("text/plain", b'"made"')
+    assert (reply.fields["content-type"], reply.body) == (
+        "text/plain; charset=utf-8",
+        b"made",
+    )
     for status in (204, 205):
         reply = await kit.get(f"/api/shaped?status={status}")
         assert (reply.status, reply.body) == (status, b"")

@@ -1,19 +1,14 @@
 """Static files over a real server."""
 
-import asyncio
+import gzip
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from actionhero.errors import NotFoundError
-from actionhero.protocols.http1 import Request
-from actionhero.transports.files import OpenFile, find_file
-from actionhero.transports.http_files import PIECE, FileAnswer, FileBody, StaticFiles
-from tests.counting import Counts
+from actionhero.transports.http_files import PIECE, write_disposition
 from tests.transports.http_kit import Kit, request, serving
-from tests.transports.serving import PATIENCE, eventually
 
 WHEN = 784111777
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -38,7 +33,10 @@ async def test_a_file(kit: Kit) -> None:
     assert (reply.status, reply.body) == (200, b"<p>")
     assert reply.fields["content-type"] == "text/html; charset=utf-8"
     assert reply.fields["last-modified"] == DATE
-    assert reply.fields["etag"].startswith('W/"')
+    assert reply.fields["etag"].startswith('"')
+    assert reply.fields["cache-control"] == "no-cache"
+    assert reply.fields["accept-ranges"] == "bytes"
+    assert "vary" not in reply.fields
     assert reply.fields["x-content-type-options"] == "nosniff"
     assert kit.stats.tally["fileServer:filesSent"] == 1
 
@@ -139,123 +137,224 @@ async def test_the_public_folder_may_be_missing(tmp_path: Path) -> None:
         assert (await kit.get("/")).status == 200
 
 
-# Large files.
+# Ranges. `a b.html` holds "<p>".
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "body", "range_"),
+    [
+        ("bytes=0-0", 206, b"<", "bytes 0-0/3"),
+        ("bytes=1-", 206, b"p>", "bytes 1-2/3"),
+        ("bytes=-1", 206, b">", "bytes 2-2/3"),
+        ("bytes=0-99", 206, b"<p>", "bytes 0-2/3"),
+        ("bytes=3-", 416, None, "bytes */3"),
+        ("bytes=-0", 416, None, "bytes */3"),
+        ("bytes=0-0,2-2", 200, b"<p>", None),
+        ("bytes=2-1", 200, b"<p>", None),
+        ("lines=0-0", 200, b"<p>", None),
+    ],
+)
+async def test_ranges(
+    kit: Kit, asked: str, status: int, body: bytes | None, range_: str | None
+) -> None:
+    reply = await kit.get("/public/a%20b.html", f"Range: {asked}")
+    assert (reply.status, reply.fields.get("content-range")) == (status, range_)
+    if body is not None:
+        assert (reply.body, reply.fields["content-length"]) == (body, str(len(body)))
+    else:
+        assert reply.json()["code"] == "http_protocol"
+    head = await kit.get("/public/a%20b.html", f"Range: {asked}", method="HEAD")
+    assert (head.status, head.fields["content-length"]) == (200, "3")
+
+
+async def test_a_range_of_what_has_changed_since_is_all_of_it(kit: Kit) -> None:
+    tag = (await kit.get("/public/a%20b.html")).fields["etag"]
+    for condition, status in ((tag, 206), (DATE, 206), ('"other"', 200), (f"W/{tag}", 200)):
+        reply = await kit.get("/public/a%20b.html", "Range: bytes=0-0", f"If-Range: {condition}")
+        assert reply.status == status
+
+
+async def test_who_wants_another_state_is_told(kit: Kit) -> None:
+    for line in ('If-Match: "other"', "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:36 GMT"):
+        reply = await kit.get("/public/a%20b.html", line)
+        assert (reply.status, reply.json()["code"]) == (412, "http_protocol")
+
+
+async def test_the_tag_of_a_file_just_written_is_weak(kit: Kit, tmp_path: Path) -> None:
+    (tmp_path / "public" / "new.txt").write_text("now")
+    reply = await kit.get("/public/new.txt")
+    assert reply.fields["etag"].startswith("W/")
+    reply = await kit.get(
+        "/public/new.txt", "Range: bytes=0-0", f"If-Range: {reply.fields['etag']}"
+    )
+    assert reply.status == 200
+
+
+# Downloads and caching.
+
+
+async def test_a_file_is_a_download_when_asked_so(kit: Kit) -> None:
+    assert "content-disposition" not in (await kit.get("/public/a%20b.html?x=download")).fields
+    reply = await kit.get("/public/a%20b.html?v=1&download")
+    assert reply.fields["content-disposition"] == 'attachment; filename="a b.html"'
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a.pdf", 'attachment; filename="a.pdf"'),
+        ("Grüße.pdf", "attachment; filename=\"Gr__e.pdf\"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.pdf"),
+        ('a"b\r\nX: y', "attachment; filename=\"a_b__X: y\"; filename*=UTF-8''a%22b%0D%0AX%3A%20y"),
+        ("../../etc/passwd", 'attachment; filename="passwd"'),
+        ("..\\boot.ini", 'attachment; filename="boot.ini"'),
+        ("\ud800", "attachment; filename=\"_\"; filename*=UTF-8''%3F"),
+    ],
+)
+def test_the_name_of_a_download(name: str, written: str) -> None:
+    assert write_disposition(name) == written
+
+
+async def test_caching_is_a_setting(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    for setting, sent in (("public, max-age=60", "public, max-age=60"), ("", None)):
+        async with serving(tmp_path, cache_control=setting) as kit:
+            assert (await kit.get("/public/a.txt")).fields.get("cache-control") == sent
+
+
+# Compressed ones. `app.js` has both beside it, `style.css` none.
+
+SCRIPT = b"let a = 1;" * 1000
+STYLE = b"p { color: red }" * 1000
 
 
 @pytest.fixture
-def large(kit: Kit, tmp_path: Path) -> bytes:
-    """The content of `/public/large`."""
-    content = os.urandom(PIECE * 4 + 1)
-    (tmp_path / "public" / "large").write_bytes(content)
-    return content
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "app.js").write_bytes(SCRIPT)
+    (tmp_path / "app.js.br").write_bytes(b"a script in brotli")
+    (tmp_path / "app.js.gz").write_bytes(gzip.compress(SCRIPT))
+    (tmp_path / "style.css").write_bytes(STYLE)
+    (tmp_path / "photo.jpg").write_bytes(b"x" * 5000)
+    (tmp_path / "tiny.css").write_bytes(b"p {}")
+    for path in tmp_path.iterdir():
+        os.utime(path, (WHEN, WHEN))
+    return tmp_path
 
 
-async def test_a_large_file_comes_in_pieces(kit: Kit, large: bytes) -> None:
-    wire = await kit.connect()
-    for _ in range(2):
-        reply = await wire.ask(request("GET", "/public/large"))
-        assert reply.body == large
-    reply = await wire.ask(request("HEAD", "/public/large"), is_head=True)
-    assert reply.fields["content-length"] == str(len(large))
+@pytest.fixture
+async def packed(folder: Path) -> AsyncIterator[Kit]:
+    async with serving(folder) as kit:
+        yield kit
 
 
-async def test_a_file_of_exactly_one_piece(kit: Kit, tmp_path: Path) -> None:
-    for size in (0, PIECE - 1, PIECE, PIECE + 1):
-        (tmp_path / "public" / "sized").write_bytes(b"x" * size)
-        assert (await kit.get("/public/sized")).body == b"x" * size
-
-
-async def test_a_reader_who_stops_holds_one_piece_and_is_cut_off(tmp_path: Path) -> None:
-    (tmp_path / "huge").write_bytes(b"x" * 30_000_000)
-    async with serving(tmp_path, write_timeout=0.1) as kit:
-        wire = await kit.connect(limit=1000)
-        wire.send(request("GET", "/public/huge"))
-        await eventually(lambda: is_stuck(kit))
-        await eventually(
-            lambda: kit.server._state is not None and not kit.server._state.connections
-        )
-        await eventually(lambda: not open_files(tmp_path / "huge"))
-
-
-def is_stuck(kit: Kit) -> bool:
-    assert kit.server._state is not None
-    return any(
-        not one._is_writable and one._transport.get_write_buffer_size() <= PIECE + 1000
-        for one in kit.server._state.connections
+@pytest.mark.parametrize(
+    ("field", "coding"),
+    [
+        ("gzip, br", "br"),
+        ("gzip;q=0.9, br;q=0.8", "gzip"),
+        ("GZIP", "gzip"),
+        ("*", "br"),
+        ("br;q=0, *", "gzip"),
+        ("identity;q=0.5, gzip;q=0.1", None),
+        ("identity;q=0, gzip;q=0.1", "gzip"),
+        ("br;q=0", None),
+        ("", None),
+        ("deflate", None),
+    ],
+)
+async def test_the_file_beside_it_is_sent(packed: Kit, field: str, coding: str | None) -> None:
+    bodies = {"br": b"a script in brotli", "gzip": gzip.compress(SCRIPT), None: SCRIPT}
+    plain = await packed.get("/public/app.js")
+    reply = await packed.get("/public/app.js", f"Accept-Encoding: {field}")
+    assert reply.fields.get("content-encoding") == coding
+    assert gunzipped(reply.body) == gunzipped(bodies[coding])
+    assert reply.fields["content-type"] == "text/javascript; charset=utf-8"
+    assert reply.fields["vary"] == plain.fields["vary"] == "Accept-Encoding"
+    assert (reply.fields["etag"] == plain.fields["etag"]) == (coding is None)
+    tag = reply.fields["etag"]
+    assert tag.startswith('"')
+    lines = (f"Accept-Encoding: {field}", f"If-None-Match: {tag}")
+    reply = await packed.get("/public/app.js", *lines)
+    assert (reply.status, reply.fields["vary"], reply.fields["etag"]) == (
+        304,
+        "Accept-Encoding",
+        tag,
     )
 
 
-async def test_a_file_is_closed_when_its_reader_goes(kit: Kit, tmp_path: Path) -> None:
-    (tmp_path / "public" / "huge").write_bytes(b"x" * 30_000_000)
-    wire = await kit.connect(limit=1000)
-    wire.send(request("GET", "/public/huge"))
-    await eventually(lambda: open_files(tmp_path / "public" / "huge"))
-    wire.writer.transport.abort()
-    await eventually(lambda: not open_files(tmp_path / "public" / "huge"))
+def gunzipped(body: bytes) -> bytes:
+    return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
 
 
-def open_files(path: Path) -> bool:
-    """Whether this process has the file open."""
-    folder = Path("/proc/self/fd")
-    for link in folder.iterdir():
-        try:
-            if os.readlink(link) == str(path.resolve()):
-                return True
-        except OSError:
-            continue
-    return False
+async def test_a_range_of_the_file_beside_it(packed: Kit) -> None:
+    reply = await packed.get("/public/app.js", "Accept-Encoding: br", "Range: bytes=2-7")
+    assert (reply.status, reply.body, reply.fields["content-encoding"]) == (206, b"script", "br")
 
 
-async def test_a_file_that_becomes_shorter_cuts_the_connection(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "huge").write_bytes(b"x" * 30_000_000)
+async def test_an_older_file_beside_it_is_of_an_earlier_state(packed: Kit, tmp_path: Path) -> None:
+    os.utime(tmp_path / "app.js", (WHEN + 60, WHEN + 60))
+    reply = await packed.get("/public/app.js", "Accept-Encoding: gzip")
+    assert reply.fields["etag"].startswith("W/")
+    assert gunzipped(reply.body) == SCRIPT
+
+
+async def test_a_link_beside_it_is_not_followed(packed: Kit, tmp_path: Path) -> None:
+    (tmp_path / "style.css.gz").symlink_to("/etc/passwd")
+    reply = await packed.get("/public/style.css", "Accept-Encoding: gzip")
+    assert gunzipped(reply.body) == STYLE
+
+
+async def test_a_text_is_compressed_on_the_way(packed: Kit) -> None:
+    for _ in range(2):  # the second time it is kept
+        reply = await packed.get("/public/style.css", "Accept-Encoding: gzip")
+        assert (reply.fields["content-encoding"], reply.fields["vary"]) == (
+            "gzip",
+            "Accept-Encoding",
+        )
+        assert gzip.decompress(reply.body) == STYLE
+        assert reply.fields["etag"].startswith("W/")
+        assert "accept-ranges" not in reply.fields
+    head = await packed.get("/public/style.css", "Accept-Encoding: gzip", method="HEAD")
+    assert head.fields["content-length"] == reply.fields["content-length"]
+    tag = f"If-None-Match: {reply.fields['etag']}"
+    assert (await packed.get("/public/style.css", "Accept-Encoding: gzip", tag)).status == 304
+    assert (await packed.get("/public/style.css", tag)).status == 200
+
+
+async def test_a_range_is_one_of_the_file_as_it_is(packed: Kit) -> None:
+    reply = await packed.get("/public/style.css", "Accept-Encoding: gzip", "Range: bytes=0-0")
+    assert (reply.status, reply.body) == (206, b"p")
+    assert "content-encoding" not in reply.fields
+
+
+async def test_what_is_not_worth_it_is_not_compressed(packed: Kit) -> None:
+    for name in ("photo.jpg", "tiny.css"):
+        reply = await packed.get(f"/public/{name}", "Accept-Encoding: gzip")
+        assert reply.fields.keys().isdisjoint(("content-encoding", "vary"))
+
+
+async def test_who_takes_nothing_that_is_there_is_told(packed: Kit) -> None:
+    reply = await packed.get("/public/photo.jpg", "Accept-Encoding: gzip, identity;q=0")
+    assert (reply.status, reply.json()["code"]) == (406, "http_protocol")
+
+
+async def test_compressing_is_a_setting(tmp_path: Path) -> None:
+    (tmp_path / "style.css").write_bytes(STYLE)
+    async with serving(tmp_path, compress=False) as kit:
+        reply = await kit.get("/public/style.css", "Accept-Encoding: gzip")
+        assert (reply.body, reply.fields.get("vary")) == (STYLE, None)
+
+
+async def test_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
     async with serving(tmp_path) as kit:
-        wire = await kit.connect(limit=1000)
-        wire.send(request("GET", "/public/huge"))
-        await eventually(lambda: is_stuck(kit))
-        os.truncate(tmp_path / "huge", 1000)
-        assert len(await wire.read_end()) < 30_000_000
-    assert "became shorter" in caplog.text
+        reply = await kit.get("/public/empty", "Range: bytes=-5")
+        assert (reply.status, reply.body) == (200, b"")
+        assert (await kit.get("/public/empty", "Range: bytes=0-")).status == 416
 
 
-async def test_whoever_is_cancelled_while_a_file_opens_leaves_it_closed(tmp_path: Path) -> None:
-    (tmp_path / "big").write_bytes(b"x" * (PIECE + 1))
-    files = StaticFiles(str(tmp_path), Counts())
-    asking = asyncio.ensure_future(files.answer(Request("GET", "/public/big", {}), "big"))
-    await asyncio.sleep(0)
-    asking.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await asking
-    await asyncio.get_running_loop().run_in_executor(None, int)
-    await eventually(lambda: not open_files(tmp_path / "big"))
-
-
-async def test_a_body_is_closed_only_after_its_reading_thread(tmp_path: Path) -> None:
-    (tmp_path / "big").write_bytes(b"x" * (PIECE * 2))
-    body = FileBody(OpenFile(find_file(tmp_path, "big")), PIECE * 2)
-    reading = asyncio.ensure_future(body.read())
-    await asyncio.sleep(0)
-    reading.cancel()
-    body.close()
-    with pytest.raises(asyncio.CancelledError):
-        await reading
-    await eventually(lambda: not open_files(tmp_path / "big"))
-
-
-async def test_a_body_that_ends_early_says_so(tmp_path: Path) -> None:
-    (tmp_path / "big").write_bytes(b"x" * 10)
-    body = FileBody(OpenFile(find_file(tmp_path, "big")), 11)
-    with pytest.raises(NotFoundError, match="became shorter"):
-        await asyncio.wait_for(body.read(), PATIENCE)
-    body.close()
-
-
-async def test_answers_of_large_files_have_a_rest(tmp_path: Path) -> None:
-    (tmp_path / "big").write_bytes(b"x" * (PIECE + 1))
-    files = StaticFiles(str(tmp_path), Counts())
-    answer = await files.answer(Request("GET", "/public/big", {}), "big")
-    assert isinstance(answer, FileAnswer)
-    assert (len(answer.start.body), answer.start.length) == (PIECE, PIECE + 1)
-    assert [await answer.rest.read(), await answer.rest.read()] == [b"x", b""]
-    answer.rest.close()
+async def test_a_range_of_a_large_file(tmp_path: Path) -> None:
+    content = os.urandom(PIECE * 3)
+    (tmp_path / "large").write_bytes(content)
+    async with serving(tmp_path) as kit:
+        reply = await kit.get("/public/large", f"Range: bytes=5-{PIECE * 2}")
+        assert (reply.status, reply.body) == (206, content[5 : PIECE * 2 + 1])

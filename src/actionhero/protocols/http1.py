@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from actionhero.errors import HttpProtocolError, TooLargeError
 from actionhero.messages import Words
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -21,6 +22,18 @@ class Limits(Struct, frozen=True):
     header_bytes: int
     headers: int
     body_bytes: int
+
+    def head_error(self) -> HttpProtocolError:
+        """What to answer where a head is over these."""
+        return HttpProtocolError(
+            f"the header fields are more than {self.headers} or longer than "
+            f"{self.header_bytes} bytes",
+            431,
+        )
+
+    def body_error(self) -> TooLargeError:
+        """What to answer where a body is."""
+        return TooLargeError(f"the body is larger than {self.body_bytes} bytes")
 
 
 class Request(Struct, frozen=True, gc=False):

@@ -16,12 +16,12 @@ from collections.abc import Container
 import httptools
 from msgspec import structs
 
-from actionhero.errors import ActionHeroError, HttpProtocolError, TooLargeError
+from actionhero.errors import ActionHeroError, HttpProtocolError
 from actionhero.protocols.http1 import METHODS, Limits, Request, write_head
+from actionhero.protocols.http1_origins import ALL_HOSTS, Hosts
 
 _METHODS = frozenset(METHODS)
 _METHODS_BY_BYTES = {name.encode(): name for name in METHODS}
-_HOST_SIGNS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%!$&'()*+,;=:[]"
 _SINGLE = frozenset((b"host", b"content-type", b"content-length", b"transfer-encoding", b"expect"))
 """Fields that may not be repeated."""
 _SPECIAL = frozenset((b"expect", b"transfer-encoding", b"upgrade"))
@@ -35,7 +35,8 @@ _WASTE = 64 * 1024
 class RequestParser:
     """The input of one connection.
 
-    `upgrades` are the paths where another protocol may begin. `error` is set once the input
+    `upgrades` are the paths where another protocol may begin, `hosts` those that are answered
+    to. `error` is set once the input
     cannot be read on; the requests before it still stand. `is_idle`: there is no error and no
     request has begun. `has_head`: the body of one is awaited. `awaits_continue`: the client waits
     for `100 Continue` before it sends the body; whoever answers that sets it back.
@@ -50,6 +51,7 @@ class RequestParser:
         "_fed",
         "_headers",
         "_host",
+        "_hosts",
         "_is_done",
         "_is_old",
         "_keep_alive",
@@ -71,8 +73,11 @@ class RequestParser:
         "is_idle",
     )
 
-    def __init__(self, limits: Limits, upgrades: Container[str] = ()) -> None:
+    def __init__(
+        self, limits: Limits, upgrades: Container[str] = (), hosts: Hosts = ALL_HOSTS
+    ) -> None:
         self._limits = limits
+        self._hosts = hosts
         self._upgrades = upgrades
         self._fed = self._carry = self._chunk = 0
         self._ready: list[Request] = []
@@ -187,9 +192,9 @@ class RequestParser:
             return
         if self.has_head:
             if self._fed > limits.header_bytes + limits.body_bytes * 4 + _WASTE:
-                self._stop(self._refuse(_body_too_large(limits)))
+                self._stop(self._refuse(limits.body_error()))
         elif self._fed > limits.header_bytes + limits.target_bytes:
-            self._stop(self._refuse(_head_too_large(limits)))
+            self._stop(self._refuse(limits.head_error()))
 
     # What llhttp calls.
 
@@ -252,7 +257,7 @@ class RequestParser:
         else:
             body += part
         if len(body) > self._limits.body_bytes:
-            raise self._refuse(_body_too_large(self._limits))
+            raise self._refuse(self._limits.body_error())
 
     def on_message_complete(self) -> None:
         body = self._body
@@ -299,17 +304,22 @@ class RequestParser:
         if host is None:
             if not self._is_old:
                 raise self._refuse(HttpProtocolError("HTTP/1.1 requires the field Host"))
-        elif host.translate(None, _HOST_SIGNS):
-            raise self._refuse(HttpProtocolError("the field Host is not a host"))
         else:
+            self._check_authority(host)
             self._host = host
+
+    def _check_authority(self, host: bytes) -> None:
+        try:
+            self._hosts.check(host)
+        except HttpProtocolError as exc:
+            raise self._refuse(exc) from None
 
     def _measure_head(self) -> None:
         """The exact count; asked for only when a head may be over a limit."""
         limits = self._limits
         size = sum(len(name) + len(value) + 4 for name, value in self._headers.items())
         if size > limits.header_bytes or len(self._headers) + self._repeated > limits.headers:
-            raise self._refuse(_head_too_large(limits))
+            raise self._refuse(limits.head_error())
 
     def _check_framing(self, headers: dict[bytes, bytes]) -> None:
         coding = headers.get(b"transfer-encoding")
@@ -321,7 +331,7 @@ class RequestParser:
                     HttpProtocolError("no Transfer-Encoding but chunked is served", 501)
                 )
         elif int(headers[b"content-length"]) > self._limits.body_bytes:
-            raise self._refuse(_body_too_large(self._limits))
+            raise self._refuse(self._limits.body_error())
         expected = headers.get(b"expect")
         if expected is not None and not self._is_old:
             if expected.lower() != b"100-continue":
@@ -338,6 +348,7 @@ class RequestParser:
         if not mark or scheme.lower() not in {"http", "https"}:
             raise self._refuse(HttpProtocolError("the target is neither a path nor an http URL"))
         authority = rest.partition("/")[0].partition("?")[0]
+        self._check_authority(authority.encode("latin-1"))  # it counts more than the field Host
         path = rest[len(authority) :]
         return path if path.startswith("/") else "/" + path
 
@@ -386,15 +397,3 @@ def _unserved_method(method: bytes) -> HttpProtocolError:
     return HttpProtocolError(
         f"the method {method.decode('latin-1')} is not served; use {', '.join(METHODS)}", 501
     )
-
-
-def _head_too_large(limits: Limits) -> HttpProtocolError:
-    return HttpProtocolError(
-        f"the header fields are more than {limits.headers} or longer than "
-        f"{limits.header_bytes} bytes",
-        431,
-    )
-
-
-def _body_too_large(limits: Limits) -> TooLargeError:
-    return TooLargeError(f"the body is larger than {limits.body_bytes} bytes")

@@ -1,26 +1,37 @@
 """Replies into bytes: the head, and errors as problem details (RFC 9457).
 
-The parts of a head that stay the same for a second (status, date, content type) are kept ready;
-`set_time` renews them.
+The parts of a head that stay the same for a second (status, date, content type, and the fields
+that every reply has) are kept ready; `set_time` renews them.
 """
 
+import re
+from collections.abc import Iterable
 from http import HTTPStatus
 from math import ceil
 from time import gmtime
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from actionhero.codec import encode_json
-from actionhero.errors import ActionHeroError, MethodNotAllowedError, TooManyRequestsError
+from actionhero.errors import (
+    ActionHeroError,
+    HttpProtocolError,
+    MethodNotAllowedError,
+    SettingsError,
+    TooManyRequestsError,
+)
 
 JSON_TYPE = "application/json"
 PROBLEM_TYPE = "application/problem+json"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+NO_TYPE = ""
+"""The content type of a reply without a body."""
 Fields = tuple[tuple[str, str], ...]
 
 _BODILESS = frozenset((204, 304))
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_FIELD = re.compile(r"([A-Za-z0-9-]+): *([\x20-\x7e]+)")
 _TITLES = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -36,10 +47,13 @@ class Answer(Struct, frozen=True, gc=False):
 
 
 class Heads:
-    """Writes the heads of a server's replies."""
+    """Writes the heads of a server's replies. `constant` are fields that each of them has, unless
+    it has one of the name itself."""
 
-    def __init__(self, server_name: str = "") -> None:
-        self._server = f"Server: {server_name}\r\n" if server_name else ""
+    def __init__(self, server_name: str = "", constant: Fields = ()) -> None:
+        server = (("Server", server_name),) if server_name else ()
+        self._constant = (*server, *constant)
+        self._names = {name.lower() for name, _ in constant if name != "Vary"}
         self._starts: dict[tuple[int, str], bytes] = {}
         self._date = ""
 
@@ -58,6 +72,8 @@ class Heads:
         start = self._starts.get((answer.status, answer.content_type)) or self._start(answer)
         if answer.fields:
             connection += _lines(answer.fields)
+            if not self._names.isdisjoint(name.lower() for name, _ in answer.fields):
+                start = self._write_start(answer)
         if answer.status in _BODILESS:
             return b"%b%b\r\n%b\r\n" % (start, request_id.encode(), connection)
         body = answer.body
@@ -72,14 +88,18 @@ class Heads:
 
     def _start(self, answer: Answer) -> bytes:
         """What is the same in all replies of a status and type for a second."""
-        status, content_type = answer.status, answer.content_type
-        kind = "" if status in _BODILESS else f"Content-Type: {content_type}\r\n"
-        start = (
-            f"HTTP/1.1 {status} {title_of(status)}\r\n{self._server}Date: {self._date}\r\n"
-            f"X-Content-Type-Options: nosniff\r\n{kind}X-Request-Id: "
-        ).encode()
-        self._starts[status, content_type] = start
+        start = self._write_start(structs.replace(answer, fields=()))
+        self._starts[answer.status, answer.content_type] = start
         return start
+
+    def _write_start(self, answer: Answer) -> bytes:
+        status, kind = answer.status, answer.content_type
+        own = {name.lower() for name, _ in answer.fields} & self._names
+        constant = tuple(field for field in self._constant if field[0].lower() not in own)
+        if kind and status not in _BODILESS:
+            constant += (("Content-Type", kind),)
+        line = f"HTTP/1.1 {status} {title_of(status)}\r\nDate: {self._date}\r\n"
+        return line.encode() + _lines(constant) + b"X-Request-Id: "
 
 
 def problem(error: ActionHeroError, request_id: str) -> Answer:
@@ -110,9 +130,24 @@ def http_date(when: float) -> str:
     )
 
 
+def read_constant(lines: Iterable[str]) -> Fields:
+    """Fields out of the texts of a setting, each as `Name: value`. Raises `SettingsError`."""
+    fields = []
+    for line in lines:
+        found = _FIELD.fullmatch(line)
+        if found is None:
+            raise SettingsError(
+                f"web.security_headers: {line!r} is not a header field; write it as 'Name: value'"
+            )
+        fields.append((found[1], found[2]))
+    return tuple(fields)
+
+
 def _fields_of(error: ActionHeroError) -> Fields:
     if isinstance(error, MethodNotAllowedError):
         return (("Allow", ", ".join(error.allow)),)
+    if isinstance(error, HttpProtocolError) and error.fields:
+        return error.fields
     if isinstance(error, TooManyRequestsError) and error.retry_after is not None:
         return (("Retry-After", str(ceil(error.retry_after))),)
     if error.status == 426:  # the one protocol to which connections are upgraded here

@@ -9,9 +9,10 @@ them get the same answer as a file that is missing, so that nothing can be learn
 import mimetypes
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from actionhero.errors import NotFoundError
 
@@ -37,18 +38,26 @@ _TYPES = {
     ".xml": "application/xml",
 }
 """The types of the web, so that they do not depend on the machine's own table."""
+_SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
+_SLACK = 10_000_000_000
+"""Nanoseconds: files that are copied together may be written in any order."""
 _UNKNOWN = "application/octet-stream"
 
 
 class FoundFile(Struct, frozen=True):
     """A file that may be read: its real path, its size in bytes, its media type and when it was
-    last changed (seconds since the epoch). `is_index`: a folder was asked for."""
+    last changed (nanoseconds since the epoch). `is_index`: a folder was asked for."""
 
     path: str
     size: int
     mime: str
-    mtime: float
+    mtime_ns: int
     is_index: bool = False
+
+    @property
+    def mtime(self) -> float:
+        """When it was last changed, in seconds since the epoch."""
+        return self.mtime_ns / 1e9
 
 
 def find_file(root: str | Path, name: str) -> FoundFile:
@@ -62,6 +71,36 @@ def find_file(root: str | Path, name: str) -> FoundFile:
         raise NotFoundError("there is no such file") from None
 
 
+def find_in_roots(roots: Sequence[str], path: str) -> FoundFile:
+    """The file at a path below one of the folders `roots`; a relative path is below the first.
+
+    Raises `NotFoundError`, also where it exists but must not be read.
+    """
+    if not os.path.isabs(path):
+        return find_file(roots[0], path)
+    for root in roots:
+        folder = os.path.abspath(root)
+        for start in {folder, os.path.realpath(folder)}:
+            if path.startswith(start + os.sep):
+                return find_file(root, path[len(start) + 1 :])
+    raise NotFoundError("there is no such file")
+
+
+def find_packed(found: FoundFile) -> dict[str, FoundFile]:
+    """The files beside it that hold it compressed, by coding, best first. One that is older than
+    the file itself is of an earlier state, and not meant."""
+    packed = {}
+    for coding, suffix in _SUFFIXES.items():
+        path = found.path + suffix
+        try:
+            status = os.lstat(path)
+        except OSError:
+            continue
+        if stat.S_ISREG(status.st_mode) and status.st_mtime_ns >= found.mtime_ns - _SLACK:
+            packed[coding] = FoundFile(path, status.st_size, found.mime, status.st_mtime_ns)
+    return packed
+
+
 def read_file(found: FoundFile) -> bytes:
     """All of a file. Raises `NotFoundError` if it is gone or has become shorter."""
     with OpenFile(found) as opened:
@@ -72,16 +111,23 @@ def read_file(found: FoundFile) -> bytes:
 
 
 class OpenFile:
-    """A found file, open for reading in pieces. Raises `NotFoundError` if it is gone."""
+    """A found file, open for reading in pieces; `found` is as it was when it was opened.
+
+    Raises `NotFoundError` if it is gone, or something else has taken its place.
+    """
 
     __slots__ = ("_file", "found")
 
     def __init__(self, found: FoundFile) -> None:
-        self.found = found
         try:
-            self._file = open(found.path, "rb", buffering=0)  # noqa: SIM115  closed by its owner
+            self._file = open(found.path, "rb", buffering=0, opener=_open)  # noqa: SIM115
         except OSError:
             raise NotFoundError("there is no such file") from None
+        status = os.fstat(self._file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            self.close()
+            raise NotFoundError("there is no such file")
+        self.found = structs.replace(found, size=status.st_size, mtime_ns=status.st_mtime_ns)
 
     def __enter__(self) -> "OpenFile":
         return self
@@ -97,6 +143,23 @@ class OpenFile:
             size -= len(part)
         return b"".join(parts)
 
+    def read_at(self, start: int, size: int) -> bytes:
+        """The bytes from `start` on, as `read`."""
+        self._file.seek(start)
+        return self.read(size)
+
+    def fileno(self) -> int:
+        """Its descriptor, which is this object's to close."""
+        return self._file.fileno()
+
+    def is_intact(self, end: int) -> bool:
+        """Whether the bytes before `end` can still be those that were opened: the file may have
+        grown since, but neither shrunk nor been written over."""
+        status = os.fstat(self._file.fileno())
+        known = self.found
+        same = status.st_mtime_ns == known.mtime_ns and status.st_size == known.size
+        return same or status.st_size > max(known.size, end - 1)
+
     def close(self) -> None:
         self._file.close()
 
@@ -110,6 +173,11 @@ def media_type(name: str) -> str:
     if encoding is not None:
         return "application/gzip" if encoding == "gzip" else _UNKNOWN
     return kind or _UNKNOWN
+
+
+def _open(path: str, flags: int) -> int:
+    """Opens nothing by a link that was not there when the file was found, and waits for no pipe."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _find(root: str, name: str) -> FoundFile:
@@ -128,7 +196,7 @@ def _find(root: str, name: str) -> FoundFile:
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
         raise ValueError(name)
-    return FoundFile(path, status.st_size, media_type(path), status.st_mtime, is_index)
+    return FoundFile(path, status.st_size, media_type(path), status.st_mtime_ns, is_index)
 
 
 def _are_open(segments: list[str]) -> bool:

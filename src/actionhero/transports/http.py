@@ -19,7 +19,8 @@ from actionhero.actions.dispatch import Counter, Dispatcher
 from actionhero.actions.routes import Routes
 from actionhero.errors import ListenError
 from actionhero.protocols.http1 import Upgrade
-from actionhero.protocols.http1_replies import Heads
+from actionhero.protocols.http1_origins import Origins, hosts_of
+from actionhero.protocols.http1_replies import Fields, Heads, read_constant
 from actionhero.settings import WebSettings
 from actionhero.transports.http_answers import Answers, Probe
 from actionhero.transports.http_connection import HttpConnection
@@ -35,6 +36,7 @@ class HttpServer:
 
     `probes` are paths with a function each that gives a status and a JSON value; `upgrades` are
     paths with what takes a connection over there. With a `server_name`, replies have `Server`.
+    Raises `SettingsError` for hosts, origins and header fields that cannot be ones.
     """
 
     def __init__(
@@ -49,14 +51,18 @@ class HttpServer:
         server_name: str = "",
     ) -> None:
         self._settings = settings
-        self._heads = Heads(server_name)
+        self._origins = origins = _read_origins(settings)
+        self._heads = Heads(server_name, _constant_fields(settings, origins))
+        self._hosts = hosts_of(settings.hosts, settings.host)
         self._upgrades = dict(upgrades or {})
         self._answers = Answers(
             dispatcher,
             routes,
-            StaticFiles(settings.public, stats),
+            StaticFiles(settings, stats),
             probes=dict(probes or {}),
             upgrades=self._upgrades,
+            origins=origins,
+            packs_from=settings.compress_from if settings.compress_replies else float("inf"),
         )
         self._stats = stats
         self._state: HttpState | None = None
@@ -70,7 +76,14 @@ class HttpServer:
 
         Raises `ListenError` with what to do about it.
         """
-        state = HttpState(self._settings, self._answers, self._upgrades, self._heads)
+        state = HttpState(
+            self._settings,
+            self._answers,
+            self._upgrades,
+            self._heads,
+            self._hosts,
+            self._origins,
+        )
         where: dict[str, Any] = {"sock": sock}
         if sock is None:
             where = {"host": self._settings.host, "port": self._settings.port}
@@ -138,6 +151,22 @@ class HttpServer:
         if state.requests:
             self._stats.increment("webServer:numberOfWebRequests", state.requests)
             state.requests = 0
+
+
+def _read_origins(settings: WebSettings) -> Origins | None:
+    """The origins of CORS; None without any, so that replies need not look."""
+    origins = Origins(
+        settings.cors_origins,
+        credentials=settings.cors_credentials,
+        max_age=settings.cors_max_age,
+    )
+    return origins if settings.cors_origins else None
+
+
+def _constant_fields(settings: WebSettings, origins: Origins | None) -> Fields:
+    """What every reply has."""
+    fields = read_constant(settings.security_headers)
+    return (*fields, ("Vary", "Origin")) if origins and origins.differ else fields
 
 
 def _port_of(listener: asyncio.Server) -> int:

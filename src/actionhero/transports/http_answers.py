@@ -5,10 +5,11 @@ probes (`/healthz`, …) have paths of their own; `/` shows the way. Every error
 problem details, and only those of our tree are shown to the client.
 """
 
+import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Mapping
-from time import time
+from functools import partial
 from typing import Any, TypeAlias
 
 from msgspec import structs
@@ -16,7 +17,7 @@ from msgspec import structs
 from actionhero.actions.dispatch import Dispatcher
 from actionhero.actions.routes import Match, Routes
 from actionhero.codec import encode_json
-from actionhero.connections import Connection
+from actionhero.connections import Connection, FileReply
 from actionhero.errors import (
     ActionHeroError,
     HttpProtocolError,
@@ -29,21 +30,26 @@ from actionhero.messages import Call, Reply, Words
 from actionhero.protocols.http1 import METHODS, Request
 from actionhero.protocols.http1_fields import (
     JSON,
-    Headers,
     read_content_type,
     read_fields,
     read_form,
     read_path,
 )
-from actionhero.protocols.http1_replies import Answer, problem
+from actionhero.protocols.http1_origins import Origins
+from actionhero.protocols.http1_replies import NO_TYPE, Answer, problem
 from actionhero.transports.http_files import FileAnswer, StaticFiles
+from actionhero.transports.http_packing import LARGEST, codings
+from actionhero.transports.http_replies import (
+    Peer,
+    RequestConnection,
+    choose_coding,
+    shape,
+    show,
+)
 
 Probe: TypeAlias = Callable[[], tuple[int, object]]
-Peer: TypeAlias = tuple[str, int]
 AnyAnswer: TypeAlias = Answer | FileAnswer
 
-_BYTES_TYPE = "application/octet-stream"
-_EMPTY = frozenset((204, 205, 304))
 _READING = ("GET", "HEAD", "OPTIONS")
 _WELCOME = {
     "message": "An ActionHero server. Its actions answer at /api/<name>.",
@@ -52,37 +58,9 @@ _WELCOME = {
 _log = logging.getLogger("actionhero.http")
 
 
-class RequestConnection(Connection):
-    """The connection of one request. It is made for each, so it is made without detours, and its
-    header fields are decoded only for who looks at them."""
-
-    __slots__ = ("_fields",)
-
-    def __init__(self, request: Request, peer: Peer) -> None:
-        self._id = None
-        self.transport = "http"
-        self.remote_ip, self.remote_port = peer
-        self.method = request.method
-        self._fields = request.headers
-        self._headers = None
-        self.max_pending = 1
-        self.connected_at = time()
-        self.params = {}
-        self.rooms = []
-        self.total_actions = 0
-        self.pending_actions = 0
-        self.status = None
-        self.reply_headers = None
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        if self._headers is None:
-            self._headers = Headers(self._fields)
-        return self._headers
-
-
 class Answers:
-    """Answers the requests of one server. `upgrades` are the paths of other protocols."""
+    """Answers the requests of one server. `upgrades` are the paths of other protocols; replies of
+    actions are compressed from `packs_from` bytes on."""
 
     def __init__(
         self,
@@ -92,13 +70,21 @@ class Answers:
         *,
         probes: Mapping[str, Probe],
         upgrades: Container[str],
+        origins: Origins | None = None,
+        packs_from: float = float("inf"),
     ) -> None:
         self._dispatcher = dispatcher
         self._routes = routes
         self._files = files
         self._probes = probes
         self._upgrades = upgrades
-        self._fixed = {(m, "/api" + p): match for (m, p), match in routes.fixed.items()}
+        self._origins = origins
+        self._packs_from = packs_from
+        self._fixed = {
+            (method, f"/api{path}"): match
+            for (method, path), match in routes.fixed.items()
+            if origins is None or method != "OPTIONS"  # a preflight is no action's
+        }
         names = {match.action for match in routes.fixed.values()}
         self._unseen = frozenset(name for name in names if not dispatcher.sees_connection(name))
         self._nobody = Connection("http", max_pending=sys.maxsize)
@@ -112,6 +98,10 @@ class Answers:
         match = self._fixed.get((request.method, path))
         try:
             if match is None:
+                if request.method == "OPTIONS" and self._origins is not None:
+                    allowed = self._origins.preflight(request.headers)
+                    if allowed:
+                        return Answer(204, fields=allowed)
                 if not path.startswith("/api/"):
                     return self._answer_other(request, path, request_id)
                 match = self._routes.match(request.method, path[4:])
@@ -119,12 +109,12 @@ class Answers:
             if request.body or match.words or "apiVersion" in words:
                 call = _read_call(request, match, words, request_id)
             else:
-                call = Call(match.action, words, None, match.version, request_id)
+                call = Call(match.action, words, None, match.version, request_id, request.headers)
             unseen = match.action in self._unseen  # then one connection serves for all of them
             connection = self._nobody if unseen else RequestConnection(request, peer)
             reply = self._dispatcher.begin(call, connection)
             if isinstance(reply, Reply):
-                return _show(reply, connection, request_id)
+                return self._show(reply, request, connection, request_id)
             return self._answer_later(reply, request, connection, request_id)
         except Exception as exc:
             return _refuse(exc, request, request_id)
@@ -138,9 +128,36 @@ class Answers:
     ) -> AnyAnswer:
         """The answer of an action that waits."""
         try:
-            return _show(await reply, connection, request_id)
+            shown = self._show(await reply, request, connection, request_id)
         except Exception as exc:
             return _refuse(exc, request, request_id)
+        return shown if isinstance(shown, Answer) else await shown
+
+    def _show(
+        self, reply: Reply, request: Request, connection: Connection, request_id: str
+    ) -> Answer | Coroutine[Any, Any, AnyAnswer]:
+        """What an action answered: at once, or a file, or something to be compressed first."""
+        if connection.reply_file is not None and reply.error is None:
+            return self._send_file(connection.reply_file, request, connection, request_id)
+        answer = show(reply, connection, request_id)
+        if self._packs_from <= len(answer.body) <= LARGEST:
+            answer, coding = choose_coding(answer, request)
+            if coding:
+                return _pack(answer, coding)
+        return answer
+
+    async def _send_file(
+        self, file: FileReply, request: Request, connection: Connection, request_id: str
+    ) -> AnyAnswer:
+        try:
+            answer = await self._files.answer_reply(request, file)
+        except Exception as exc:
+            return _refuse(exc, request, request_id)
+        if connection.reply_headers is None:
+            return answer
+        if isinstance(answer, Answer):
+            return shape(answer, connection)
+        return FileAnswer(shape(answer.start, connection), answer.rest)
 
     async def _answer_other(self, request: Request, path: str, request_id: str) -> AnyAnswer:
         """The answer to what means no action."""
@@ -162,7 +179,7 @@ class Answers:
             _only_reading(request)
             return await self._welcome()
         if path == "/public":
-            return Answer(308, fields=(("Location", "/public/"),))
+            return Answer(308, content_type=NO_TYPE, fields=(("Location", "/public/"),))
         if path in self._upgrades:
             return self._ask_to_upgrade(path, request_id)
         if path == "*":
@@ -173,7 +190,7 @@ class Answers:
 
     async def _welcome(self) -> Answer:
         if await self._files.has_index():
-            return Answer(302, fields=(("Location", "/public/"),))
+            return Answer(302, content_type=NO_TYPE, fields=(("Location", "/public/"),))
         return Answer(200, encode_json(_WELCOME))
 
     def _ask_to_upgrade(self, path: str, request_id: str) -> Answer:
@@ -193,30 +210,13 @@ def _read_call(request: Request, match: Match, words: Words, request_id: str) ->
         asked = words.pop("apiVersion")
         version = asked if isinstance(asked, str) else asked[-1]
     words.update(match.words)
-    return Call(match.action, words, body, version, request_id)
+    return Call(match.action, words, body, version, request_id, request.headers)
 
 
-def _show(reply: Reply, connection: Connection, request_id: str) -> Answer:
-    """What an action answered, with the status and the fields it has set; an error keeps its own
-    status. Raises whatever the encoding of the value raises."""
-    if reply.error is not None:
-        answer = problem(reply.error, request_id)
-    elif connection.status in _EMPTY:
-        answer = Answer(connection.status)
-    elif type(reply.value) is bytes:
-        answer = Answer(connection.status or 200, reply.value, _BYTES_TYPE)
-    else:
-        answer = Answer(connection.status or 200, encode_json(reply.value))
-    if connection.reply_headers is None:
-        return answer
-    fields = list(answer.fields)
-    content_type = answer.content_type
-    for name, value in connection.reply_headers:
-        if name.lower() != "content-type":
-            fields.append((name, value))
-        elif reply.error is None:
-            content_type = value
-    return structs.replace(answer, content_type=content_type, fields=tuple(fields))
+async def _pack(answer: Answer, coding: str) -> Answer:
+    compress = partial(codings()[coding], answer.body)
+    body = await asyncio.get_running_loop().run_in_executor(None, compress)
+    return structs.replace(answer, body=body)
 
 
 def _refuse(exc: Exception, request: Request, request_id: str) -> Answer:

@@ -29,8 +29,10 @@ from actionhero.protocols.http1 import Request, UpgradeRequest
 from actionhero.protocols.http1_fields import Headers, read_fields, read_request_id
 from actionhero.protocols.http1_parser import RequestParser
 from actionhero.protocols.http1_replies import CONTINUE, Answer, problem
-from actionhero.transports.http_answers import AnyAnswer, Peer
+from actionhero.transports.http_answers import AnyAnswer
 from actionhero.transports.http_files import FileAnswer
+from actionhero.transports.http_replies import Peer
+from actionhero.transports.http_sending import send_body
 from actionhero.transports.http_state import HttpState, Phase
 from actionhero.transports.starter import Rest
 
@@ -57,17 +59,17 @@ class HttpConnection(asyncio.Protocol):
         "_phase",
         "_queue",
         "_state",
-        "_transport",
         "_unsent",
         "due",
         "task",
+        "transport",
         "write_due",
     )
 
     def __init__(self, state: HttpState) -> None:
         self._state = state
-        self._parser = RequestParser(state.limits, state.upgrades)
-        self._transport: asyncio.Transport
+        self._parser = RequestParser(state.limits, state.upgrades, state.hosts)
+        self.transport: asyncio.Transport
         self._peer: Peer = ("", 0)
         self._queue: deque[Request] = deque()
         self.task: asyncio.Task[None] | None = None
@@ -82,7 +84,7 @@ class HttpConnection(asyncio.Protocol):
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+        self.transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             self._peer = (peer[0], peer[1])
@@ -123,7 +125,7 @@ class HttpConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._is_writable = False
-        self._unsent = self._transport.get_write_buffer_size()
+        self._unsent = self.transport.get_write_buffer_size()
         self.write_due = self._state.due(self._state.settings.write_timeout)
 
     def resume_writing(self) -> None:
@@ -137,9 +139,9 @@ class HttpConnection(asyncio.Protocol):
     def check(self, now: float) -> None:
         """Act on what is due. A slow reader may go on as long as it reads at all."""
         if self.write_due <= now:
-            unsent = self._transport.get_write_buffer_size()
+            unsent = self.transport.get_write_buffer_size()
             if unsent >= self._unsent:
-                self._transport.abort()
+                self.transport.abort()
                 return
             self._unsent = unsent
             self.write_due = self._state.due(self._state.settings.write_timeout)
@@ -153,7 +155,7 @@ class HttpConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """End the connection at once."""
-        self._transport.abort()
+        self.transport.abort()
 
     # Requests, one after the other.
 
@@ -212,29 +214,33 @@ class HttpConnection(asyncio.Protocol):
         state = self._state
         keep = request.keep_alive and not state.is_draining
         line = (_KEEP if request.is_old else b"") if keep else _CLOSE
+        if state.origins is not None:
+            line += state.origins.lines(request.headers)
         reply = state.heads.write(answer, request_id, line, request.method == "HEAD")
-        self._transport.write(reply)
+        self.transport.write(reply)
         if state.logs_requests:
             _log_request(request, answer, request_id, self._peer)
         return keep
 
     async def _send(self, request: Request, request_id: str, answer: FileAnswer) -> bool:
-        """Send a file piece by piece, as fast as the client takes it."""
+        """Send a file, as fast as the client takes it."""
         keep = False
         try:
             if not self._is_closed:
                 keep = self._write(request, request_id, answer.start)
-            while not self._is_closed:
-                await self._wait_writable()
-                piece = await answer.rest.read()
-                if not piece:
-                    break
-                self._transport.write(piece)
+                await send_body(answer.rest, self)
         finally:
             answer.rest.close()
+            if self._is_writable:
+                self.write_due = _NEVER
         return keep
 
-    async def _wait_writable(self) -> None:
+    def note_progress(self) -> None:
+        """The client has taken some of a file that the kernel sends."""
+        self.write_due = self._state.due(self._state.settings.write_timeout)
+
+    async def wait_writable(self) -> None:
+        """Wait while more is to be sent than there should be."""
         while not self._is_writable:
             self._drained = self._state.loop.create_future()
             await self._drained
@@ -242,10 +248,10 @@ class HttpConnection(asyncio.Protocol):
     def _fail(self, request_id: str) -> None:
         """An answer cannot be sent; only a cut can tell the client."""
         _log.exception("an answer was not sent", extra={"request_id": request_id})
-        self._transport.abort()
+        self.transport.abort()
 
     async def _finish_later(self, keep: bool) -> None:
-        await self._wait_writable()
+        await self.wait_writable()
         self.task = None
         self._finish(keep)
 
@@ -277,14 +283,14 @@ class HttpConnection(asyncio.Protocol):
                 self.due = self._state.due(settings.body_timeout)
             if parser.awaits_continue:
                 parser.awaits_continue = False
-                self._transport.write(CONTINUE)
+                self.transport.write(CONTINUE)
         elif self._phase is not Phase.HEAD:
             if self._phase is not Phase.OPENED:  # the time for the first head began with that
                 self.due = self._state.due(settings.header_timeout)
             self._phase = Phase.HEAD
         if self._is_paused:
             self._is_paused = False
-            self._transport.resume_reading()
+            self.transport.resume_reading()
 
     def _bound_queue(self) -> None:
         """Read no more while much waits: many requests, a body, or another protocol."""
@@ -295,7 +301,7 @@ class HttpConnection(asyncio.Protocol):
             or last.upgrade is not None
         ):
             self._is_paused = True
-            self._transport.pause_reading()
+            self.transport.pause_reading()
 
     def _hand_over(self, request: Request, head: bytes) -> None:
         """Let another protocol have the connection."""
@@ -306,9 +312,9 @@ class HttpConnection(asyncio.Protocol):
             if state.is_draining:
                 raise DrainingError("the server is shutting down")
             if self._is_paused:
-                self._transport.resume_reading()
+                self.transport.resume_reading()
             asked = UpgradeRequest(
-                transport=self._transport,
+                transport=self.transport,
                 path=path,
                 words=read_fields(query) if query else {},
                 headers=Headers(request.headers),
@@ -331,7 +337,7 @@ class HttpConnection(asyncio.Protocol):
         if self._phase in {Phase.HEAD, Phase.BODY}:
             self._refuse(RequestTimeoutError("the request did not arrive in time"))
         elif self._phase is Phase.CLOSING:
-            self._transport.abort()
+            self.transport.abort()
         else:
             self._close()
 
@@ -339,22 +345,22 @@ class HttpConnection(asyncio.Protocol):
         """Answer with an error and take no more requests."""
         request_id = new_id()
         answer = problem(error, request_id)
-        self._transport.write(self._state.heads.write(answer, request_id, _CLOSE))
+        self.transport.write(self._state.heads.write(answer, request_id, _CLOSE))
         self._end()
         self._phase = Phase.LINGERING
         self.due = self._state.due(_LINGER)
         if self._is_paused:
             self._is_paused = False
-            self._transport.resume_reading()
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
+            self.transport.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
 
     def _close(self) -> None:
         """Close once everything is written."""
         self._end()
         self._phase = Phase.CLOSING
         self.due = self._state.due(self._state.settings.write_timeout)
-        self._transport.close()
+        self.transport.close()
 
     def _end(self) -> None:
         """Take nothing more in; what still runs has nobody to answer to."""

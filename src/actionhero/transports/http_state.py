@@ -7,6 +7,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from actionhero.protocols.http1 import Limits, Request, Upgrade
+from actionhero.protocols.http1_origins import ALL_HOSTS, Hosts, Origins
 from actionhero.protocols.http1_replies import Heads
 from actionhero.settings import WebSettings
 from actionhero.transports.http_answers import Answers
@@ -44,6 +45,8 @@ class HttpState:
         answers: Answers,
         upgrades: Mapping[str, Upgrade],
         heads: Heads,
+        hosts: Hosts = ALL_HOSTS,
+        origins: Origins | None = None,
     ) -> None:
         self.settings = settings
         self.limits = Limits(
@@ -51,6 +54,8 @@ class HttpState:
         )
         self.answers = answers
         self.upgrades = upgrades
+        self.hosts = hosts
+        self.origins = origins
         self.heads = heads
         self.loop = asyncio.get_running_loop()
         self.starter: Starter[Request] = Starter(self.loop)

@@ -15,6 +15,7 @@ from actionhero.errors import (
     DefinitionError,
     InvalidInputError,
     NotConnectedError,
+    ResultTimeoutError,
 )
 from actionhero.settings import Settings, StoreSettings
 from actionhero.stats import Stats
@@ -168,6 +169,11 @@ async def test_an_action_is_enqueued_as_a_task(app: App) -> None:
         assert (task.name, await task.state()) == ("runAction", "delayed")
         await task.duplicate().run()
         assert await app.stats.get("paid over task") == 5
+        kept = await pay(amount=6).enqueue(keep_result="1h", id="invoice-7")
+        with pytest.raises(ResultTimeoutError):
+            await kept.result(timeout="10ms")
+        assert await kept.cancel()
+        assert await kept.state() == "cancelled"
         with pytest.raises(InvalidInputError, match="amount"):
             await pay(amount="much").enqueue()
         with pytest.raises(ActionHeroError, match="not served over task"):

@@ -13,7 +13,9 @@ from typing import Any
 
 from actionhero.actions.action import Action
 from actionhero.actions.dispatch import Dispatcher
+from actionhero.actions.enqueued import action_task
 from actionhero.cache import Cache
+from actionhero.clock import Duration
 from actionhero.codec import decode_json
 from actionhero.connections import Connection
 from actionhero.deadlines import Deadlines
@@ -91,10 +93,20 @@ class Services:
             raise reply.error
         return reply.value
 
-    def task_of(self, action: Action, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Task:
+    def task_of(
+        self,
+        action: Action,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        keep_result: Duration | None = None,
+    ) -> Task:
         """The task that runs an action. Raises `InvalidInputError`."""
         params = decode_json(self._body(action, args, kwargs))
-        return self.definitions.action_task(action.name, params, action.version)
+        definition = self.definitions.action_task
+        if keep_result is not None:
+            definition = action_task(keep_result)
+            definition.connect(self.tasks)
+        return definition(action.name, params, action.version)
 
     def _body(self, action: Action, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         inputs = self.dispatcher.inputs_of(action)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from actionhero import ActionError, App, Connection, Stats, Tasks
-from actionhero.errors import InvalidInputError
+from actionhero.errors import InvalidInputError, TaskFailedError
 from actionhero.testing import AppServer, TestServer
 
 
@@ -143,3 +143,24 @@ async def test_a_client_notices_the_end(app: App) -> None:
         for client in (tcp, websocket):
             with pytest.raises(EOFError):
                 await client.receive()
+
+
+async def test_what_an_enqueued_action_answers_is_kept_where_it_is_asked_for(
+    app_server: AppServer,
+) -> None:
+    app = App("kept")
+
+    @app.action
+    async def add(x: int, y: int = 1) -> dict[str, int]:
+        if x < 0:
+            raise ActionError("only forwards", code="backwards")
+        return {"sum": x + y}
+
+    server = await app_server(app)
+    task = await add(x=1).enqueue(keep_result="1h")
+    failing = await add(x=-1).enqueue(keep_result="1h")
+    await server.run_tasks()
+    assert await task.result(timeout=20) == {"sum": 2}
+    assert await task.state() == "completed"
+    with pytest.raises(TaskFailedError, match="ActionError: only forwards"):
+        await failing.result(timeout=20)

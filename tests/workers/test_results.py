@@ -213,6 +213,35 @@ async def test_a_result_that_is_not_what_was_promised(house: House) -> None:
         await task.result()
 
 
+async def test_what_is_kept_stands_for_an_id_that_comes_again(house: House) -> None:
+    runs = 0
+
+    @house.task(keep_result="1h")
+    async def pay(amount: int) -> int:
+        nonlocal runs
+        runs += 1
+        return amount
+
+    for amount in (7, 8):
+        task = await pay(amount).enqueue(id="invoice-7")
+        await house.burst()
+        assert await task.result(timeout=20) == 7
+    assert runs == 1
+
+
+async def test_a_duplicate_is_another_task(house: House) -> None:
+    @house.task(keep_result="1h")
+    async def double(n: int) -> int:
+        return 2 * n
+
+    one = await double(4).enqueue()
+    two = await one.duplicate().enqueue()
+    await house.burst()
+    assert one.id != two.id
+    assert [await task.result(timeout=20) for task in (one, two)] == [8, 8]
+    assert await one.run() == 8  # here and now, past the queue
+
+
 async def test_a_fan_out_has_an_account(house: House) -> None:
     @house.task(keep_result="1h", scope="all")
     async def one(task: Task) -> str:

@@ -40,7 +40,13 @@ class ActionService(Protocol):
     async def run_action(
         self, action: "Action", args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any: ...
-    def task_of(self, action: "Action", args: tuple[Any, ...], kwargs: dict[str, Any]) -> Task: ...
+    def task_of(
+        self,
+        action: "Action",
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        keep_result: Duration | None,
+    ) -> Task: ...
 
 
 class Action:
@@ -132,11 +138,17 @@ class ActionCall:
         return await self._service.run_action(self._action, self._args, self._kwargs)
 
     async def enqueue(
-        self, *, delay: Duration | None = None, at: datetime.datetime | None = None
+        self,
+        *,
+        delay: Duration | None = None,
+        at: datetime.datetime | None = None,
+        id: str | None = None,
+        keep_result: Duration | None = None,
     ) -> Task:
-        """Run it as a task: now, after `delay`, or at a time. See `Task.enqueue`."""
-        task = self._service.task_of(self._action, self._args, self._kwargs)
-        return await task.enqueue(delay=delay, at=at)
+        """Run it as a task: now, after `delay`, or at a time. With `keep_result` its value can be
+        waited for, as JSON has it. See `Task.enqueue`, `Task.result`."""
+        task = self._service.task_of(self._action, self._args, self._kwargs, keep_result)
+        return await task.enqueue(delay=delay, at=at, id=id)
 
     @property
     def _service(self) -> "ActionService":

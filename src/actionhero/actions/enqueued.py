@@ -7,6 +7,7 @@ and over the transport "task". An action's error is the task's: it is retried, o
 from typing import Any
 
 from actionhero.actions.dispatch import Dispatcher
+from actionhero.clock import Duration
 from actionhero.codec import encode_json
 from actionhero.connections import Connection
 from actionhero.messages import Call
@@ -24,6 +25,6 @@ async def run_action(
     return reply.value
 
 
-def action_task() -> TaskDefinition:
-    """The task type of one app."""
-    return TaskDefinition(run_action, name="runAction")
+def action_task(keep_result: Duration | None = None) -> TaskDefinition:
+    """The task type of one app; whether results are kept is up to each task."""
+    return TaskDefinition(run_action, name="runAction", keep_result=keep_result)

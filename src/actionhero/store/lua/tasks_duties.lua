@@ -3,7 +3,7 @@
 
 local m = moves()
 local BOUND = 100
-local SUSPENSE = 500
+local SUSPENSE = 700
 
 local function newest_first(records)
   return function(one, other)
@@ -69,11 +69,12 @@ local function reap(dead, max_lapses)
     end
   end
   table.sort(ids, newest_first(records))
+  local again = {}
   for _, id in ipairs(ids) do
     local lapses = m.count_trouble(id, 0, 1)
     if lapses < max_lapses then
       notes[#notes + 1] = 'lapsed ' .. id .. ' ' .. dead
-      m.take_back(id, records[id], dead)
+      again[#again + 1] = id
     else
       notes[#notes + 1] = 'poisoned ' .. id .. ' ' .. dead
       m.count_trouble(id, 0, 0, '{"type":"Lapsed","message":"' .. lapses
@@ -81,6 +82,7 @@ local function reap(dead, max_lapses)
       m.bury(id, records[id])
     end
   end
+  m.take_back(again, records, dead)
   if call('HLEN', held) <= 1 then
     call('DEL', held, TYPES .. dead, WAKES .. dead, ORDERS .. dead)
     call('ZREM', SERVERS, dead)
@@ -90,8 +92,9 @@ local function reap(dead, max_lapses)
 end
 
 -- A server whose lease ran out has SUSPENSE to come back, and is reaped then. When the store was away
--- for a while, some leases run out before others, and nobody's tasks are to lapse for that. That it
--- has had its time shows in the fraction: leases are whole milliseconds.
+-- for a while, or its clock was put forward, some leases run out before others, and nobody's tasks
+-- are to lapse for that. A server asks four times a second while the store is away, and is told by
+-- its own next tick. That it has had its time shows in the fraction: leases are whole milliseconds.
 local function judge(server, lease, max_lapses)
   if lease % 1 == 0 then
     call('ZREM', SERVERS, server)

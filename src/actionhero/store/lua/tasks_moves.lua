@@ -66,9 +66,10 @@ local function count_trouble(id, attempts, lapses, problem, server)
   return lapsed
 end
 
+-- A lease with a fraction has run out: its server has a moment to renew it (see tasks_duties).
 local function is_live(server)
-  local lease = call('ZSCORE', SERVERS, server)
-  return lease and tonumber(lease) > now
+  local lease = tonumber(call('ZSCORE', SERVERS, server) or 0)
+  return lease > now and lease % 1 == 0
 end
 
 -- The live server that takes what is meant for `server`: itself, or one that bears its name.
@@ -118,10 +119,20 @@ local function put_back(id, record, server)
   end
 end
 
--- One that lapsed is to start again.
-local function take_back(id, record, server)
-  if string.byte(record, 4) == 45 or not flagged().wait_again(id, record) then
-    put_back(id, record, server)
+-- These lapsed and are to start again; the last one will be the first.
+local function take_back(ids, records, server)
+  local types = {}
+  for _, id in ipairs(ids) do
+    local record = records[id]
+    local name = string.byte(record, 4) ~= 45 and flagged().wait_again(id, record)
+    if name then
+      types[name] = true
+    else
+      put_back(id, record, server)
+    end
+  end
+  for name in pairs(types) do
+    flagged().advance(name)
   end
 end
 

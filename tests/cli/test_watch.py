@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from actionhero.cli.watch import Rates
+from actionhero.cli.watch import Rates, TypeRate
 from actionhero.errors import StoreUnavailableError
 from actionhero.tasks.queue import Tasks
 from tests.cli.tasks_kit import Run, enqueue, fail, on_disk
@@ -29,8 +29,13 @@ def test_rates_are_of_the_last_seconds() -> None:
 def test_the_busiest_types_come_first() -> None:
     rates = Rates()
     rates.see(0.0, {})
-    rates.see(2.0, {"tasks:a:run": 2, "tasks:b:c:run": 10, "tasks:d:run": 0, "tasks:a:failed": 9})
-    assert list(rates.types().items()) == [("b:c", 5), ("a", 1)]
+    counts = {"tasks:a:run": 2, "tasks:b:c:run": 10, "tasks:d:run": 0, "tasks:a:failed": 1}
+    counts |= {"tasks:a:run:sum": 500_000, "tasks:a:wait": 2, "tasks:a:wait:sum": 4_000}
+    rates.see(2.0, counts)
+    assert list(rates.types().items()) == [
+        ("b:c", TypeRate(5.0, 0.0, 0.0, 0.0)),
+        ("a", TypeRate(1.0, 0.5, 0.25, 0.002)),
+    ]
 
 
 def test_elsewhere_it_prints_a_line_for_each_look(actionhero: Run) -> None:
@@ -40,7 +45,7 @@ def test_elsewhere_it_prints_a_line_for_each_look(actionhero: Run) -> None:
     assert (code, err) == (0, "")
     for line in out.splitlines():
         assert "  1 pending  0 local  0 delayed  0 processing  1 failed  " in line
-        assert line.endswith("0 servers")
+        assert line.endswith("servers 0")
 
 
 def test_as_json_it_prints_an_object_for_each_look(actionhero: Run) -> None:

@@ -8,6 +8,8 @@ from actionhero.store.keys import Keys
 from tests.tasks.lab import Lab, Other, ids_of
 
 ERROR = '{"type":"ValueError","message":"no"}'
+KEPT = '{"type":"ValueError","message":"no","server":"a:1"}'
+"""As the store keeps it."""
 
 
 async def test_claims_in_order_and_leaves_nothing_behind(lab: Lab) -> None:
@@ -144,10 +146,10 @@ async def test_a_retry_waits_and_counts_the_attempt(lab: Lab) -> None:
     shown = await lab.scripts.show("1")
     assert shown is not None
     assert (shown.state, shown.place) == ("retrying", str(lab.now + 1000))
-    assert shown.troubles.decode() == f"1 0 {ERROR}"
+    assert shown.troubles.decode() == f"1 0 {KEPT}"
     await lab.advance(1000)
     reply = await server.tick()
-    assert (ids_of(reply), reply.troubles) == (["1"], [f"1 0 {ERROR}".encode()])
+    assert (ids_of(reply), reply.troubles) == (["1"], [f"1 0 {KEPT}".encode()])
     await server.tick(0, others=[Other("d", "1", server.number)])
     assert await lab.state("1") == "unknown"
     assert await lab.client.execute("EXISTS", lab.keys.for_scripts[6]) == 0
@@ -163,7 +165,7 @@ async def test_a_failed_task_is_kept_and_can_be_retried(lab: Lab) -> None:
     assert (shown.state, shown.place, shown.troubles) == (
         "failed",
         str(lab.now),
-        f"1 0 {ERROR}".encode(),
+        f"1 0 {KEPT}".encode(),
     )
     assert await lab.scripts.retry("1") == "retried"
     assert await lab.scripts.retry("1") == "pending"
@@ -178,7 +180,7 @@ async def test_a_parked_task_has_no_attempt(lab: Lab) -> None:
     await server.tick(0, others=[Other("x", "1", 1, 0, ERROR)])
     shown = await lab.scripts.show("1")
     assert shown is not None
-    assert (shown.state, shown.troubles) == ("failed", f"0 0 {ERROR}".encode())
+    assert (shown.state, shown.troubles) == ("failed", f"0 0 {KEPT}".encode())
 
 
 async def test_what_is_given_back_goes_to_the_head_and_counts_nothing(lab: Lab) -> None:

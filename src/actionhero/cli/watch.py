@@ -35,12 +35,22 @@ _WINDOW = 5.0
 _COUNTED = {"run": "tasksRun", "failed": "tasksFailed", "enqueued": "tasksEnqueued"}
 
 
+class TypeRate(Struct, frozen=True):
+    """How often tasks of a type run and fail, per second; how long they run, and wait to, in
+    seconds on average."""
+
+    run: float
+    failed: float
+    seconds: float
+    waited: float
+
+
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """What one refresh shows. Rates are per second: of all tasks, and `run` ones by type. `error`
-    says why there is nothing else."""
+    """What one refresh shows. `per_second` is of all tasks together. `error` says why there is
+    nothing else."""
 
     per_second: dict[str, float] = {}
-    types: dict[str, float] = {}
+    types: dict[str, TypeRate] = {}
     overview: "Overview | None" = None
     error: str | None = None
 
@@ -66,12 +76,25 @@ class Rates:
         grown = latest.get(key, 0) - before.get(key, 0)
         return grown / (now - began) if now > began else 0.0
 
-    def types(self) -> dict[str, float]:
-        """Runs per second of each type, the busiest first."""
-        keys = [key for key in self._seen[-1][1] if _is_of_type(key)]
-        rates = {key.split(":", 1)[1].rpartition(":")[0]: self.of(key) for key in keys}
-        busy = [(name, rate) for name, rate in rates.items() if rate > 0]
-        return dict(sorted(busy, key=lambda one: -one[1]))
+    def types(self) -> dict[str, TypeRate]:
+        """Of each type of which something ran, the busiest first."""
+        names = [key.removesuffix(":run") for key in self._seen[-1][1] if _is_of_type(key)]
+        rates = {key.removeprefix("tasks:"): self._of_type(key) for key in names}
+        busy = [(name, rate) for name, rate in rates.items() if rate.run > 0]
+        return dict(sorted(busy, key=lambda one: -one[1].run))
+
+    def _of_type(self, key: str) -> TypeRate:
+        return TypeRate(
+            run=self.of(f"{key}:run"),
+            failed=self.of(f"{key}:failed"),
+            seconds=self._mean(f"{key}:run"),
+            waited=self._mean(f"{key}:wait"),
+        )
+
+    def _mean(self, key: str) -> float:
+        """Of a histogram, in seconds."""
+        rate = self.of(key)
+        return self.of(f"{key}:sum") / rate / 1e6 if rate else 0.0
 
 
 def _is_of_type(key: str) -> bool:
@@ -131,7 +154,7 @@ async def _look(services: "Services", rates: Rates) -> Snapshot:
     rates.see(time.monotonic(), stats["global"])
     return Snapshot(
         per_second={name: round(rates.of(f"tasks:{key}"), 1) for name, key in _COUNTED.items()},
-        types={name: round(rate, 1) for name, rate in rates.types().items()},
+        types=rates.types(),
         overview=overview,
     )
 
@@ -162,6 +185,6 @@ def _print_line(snapshot: Snapshot) -> None:
     states = ("pending", "local", "delayed", "processing", "failed")
     counts = [f"{sum(getattr(one, state) for one in overview.queues)} {state}" for state in states]
     rates = [f"{rate:g} {name}/s" for name, rate in snapshot.per_second.items()]
-    servers = f"{len(overview.servers)} servers"
+    servers = f"servers {len(overview.servers)}"
     click.echo("  ".join((moment(overview.at), *counts, *rates, servers)))
     sys.stdout.flush()

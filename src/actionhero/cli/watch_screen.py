@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from actionhero.cli.describe import error_of, moment
-from actionhero.cli.watch import Snapshot
+from actionhero.cli.watch import Snapshot, TypeRate
 from actionhero.clock import format_duration
 from actionhero.tasks.views import Overview, QueueView, ServerView, TaskView
 
@@ -81,10 +81,12 @@ def _queues(queues: list[QueueView]) -> Table:
     return table
 
 
-def _types(types: dict[str, float]) -> Table:
-    table = _table("Busiest types", "task", "run/s")
+def _types(types: dict[str, TypeRate]) -> Table:
+    table = _table("Busiest types", "task", "run/s", "failed/s", "takes", "waits")
     for name, rate in list(types.items())[:_TYPES]:
-        table.add_row(Text(name), f"{rate:,.1f}")
+        failed = Text(f"{rate.failed:,.1f}", style="red" if rate.failed else "")
+        takes, waits = format_duration(rate.seconds), format_duration(rate.waited)
+        table.add_row(Text(name), f"{rate.run:,.1f}", failed, takes, waits)
     return table
 
 

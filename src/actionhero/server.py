@@ -214,6 +214,8 @@ class Server:
             reasons.append("the server is starting or stopping")
         if not self.services.store.is_connected:
             reasons.append("the store cannot be reached")
+        if self.worker is not None:
+            reasons += self.worker.problems
         if reasons:
             return 503, {"status": "not ready", "reasons": reasons}
         return 200, {"status": "ready"}

@@ -328,12 +328,14 @@ async def test_a_disk_that_is_full_stops_nothing_for_ever(
         goes_on.set()
         await until(lambda: "until the store takes it" in caplog.text)
         assert "Traceback" not in caplog.text
+        assert "MISCONF" in house.workers[0].problems[0]
         with pytest.raises(StoreFullError):
             await one().enqueue()
         await client.execute("CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
         async with asyncio.timeout(10):
             await until(lambda: house.stats["tasksRun"] == 4)
         assert ran == 4
+        assert house.workers[0].problems == []
     finally:
         await house.aclose()
         await client.aclose()

@@ -124,7 +124,8 @@ class Lane:
         self._number = 0
         self._ahead = 0
         self._reconnects = parts.client.reconnects
-        self._is_refused = False
+        self.problem = ""
+        """Why nothing can be settled or claimed, while that is so and the store is there."""
         self._is_registered = False
         self._has_started = False
         self._is_closing = False
@@ -218,9 +219,9 @@ class Lane:
         await asyncio.sleep(random.uniform(0.02, 0.2))  # noqa: S311  not a secret
 
     async def _wait_for_room(self, error: StoreFullError) -> None:
-        if not self._is_refused:
+        if not self.problem:
             _log.error("queue %s: the worker waits until the store takes it: %s", self.queue, error)
-        self._is_refused = True
+        self.problem = f"the store takes no word of queue {self.queue}: {error}"
         await asyncio.sleep(_AFTER_ERROR)
 
     def _is_due(self) -> bool:
@@ -272,7 +273,7 @@ class Lane:
         self._unanswered = turn
         reply = await self._scripts.tick(turn.args)
         self._unanswered = None
-        self._is_refused = False
+        self.problem = ""
         if reply.status == "lost":
             self._lose(turn)
             return

@@ -89,6 +89,11 @@ class Worker:
         """Whether no queue had anything to do when it last looked, and nothing runs."""
         return all(lane.is_idle for lane in self._lanes)
 
+    @property
+    def problems(self) -> list[str]:
+        """What keeps it from working although the store is there, such as a full disk."""
+        return [lane.problem for lane in self._lanes if lane.problem]
+
     async def start(self) -> None:
         """Register with every queue and begin. Raises `StoreError`, `DefinitionError`."""
         options, tasks = self._options, self._tasks

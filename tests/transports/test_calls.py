@@ -1,5 +1,6 @@
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,10 @@ class Kit:
 
 
 @pytest.fixture
-async def kit(tmp_path: Path) -> Kit:
-    return Kit(tmp_path)
+async def kit(tmp_path: Path) -> AsyncIterator[Kit]:
+    kit = Kit(tmp_path)
+    yield kit
+    kit.running.close()
 
 
 async def test_a_call_is_answered(kit: Kit) -> None:

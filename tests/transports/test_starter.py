@@ -201,10 +201,31 @@ async def test_work_that_cancels_itself_and_ends_harms_nobody(starter: Starter[B
         assert task is not None
         task.cancel()
 
-    begun: list[bool] = []
-    start(starter, cancel)
-    start(starter, lambda: begun.append(True))
-    await eventually(lambda: begun == [True])
+    def look() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        seen.append(task.cancelling())
+
+    seen: list[int] = []
+    for _ in range(2):  # the spare task has not begun yet, the first time
+        start(starter, cancel)
+        start(starter, look)
+        await eventually(lambda: starter.waiting == 0)
+    assert seen == [0, 0]
+
+
+async def test_a_flood_is_begun_bit_by_bit(starter: Starter[Begin]) -> None:
+    begun: list[int] = []
+    released: list[int] = []
+    for number in range(500):
+        waiting = starter.submit(Job(), lambda number=number: begun.append(number))  # type: ignore[misc]
+    assert waiting == 500
+    starter.hold(lambda: released.append(len(begun)))
+    await asyncio.sleep(0)
+    assert 0 < len(begun) < 500
+    await eventually(lambda: bool(released))
+    assert released == [500]
+    assert begun == list(range(500))
 
 
 async def test_an_error_after_the_first_wait_is_the_tasks(starter: Starter[Begin]) -> None:

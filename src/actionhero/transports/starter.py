@@ -8,6 +8,9 @@ to the next; work that must wait gets it for good, and a new one is made. So who
 ordinary task of his own, and time limits, task groups and cancellation are what they always are.
 Context variables are each work's own from the beginning.
 
+A turn begins only so much, so that a flood does not hold up the rest of the loop. Who submits when
+much waits already has to `hold`, and is released when nothing waits any more.
+
 `_enter_task` and `_leave_task` are asyncio's documented way to run code as a task
 (docs.python.org, "Extending asyncio").
 """
@@ -15,10 +18,13 @@ Context variables are each work's own from the beginning.
 import asyncio
 import types
 from asyncio.tasks import _enter_task, _leave_task
+from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from typing import Any, Generic, Protocol, TypeVar
 
+_BATCH = 200
+"""How much is begun in one turn."""
 T_contra = TypeVar("T_contra", contravariant=True)
 Rest = Coroutine[Any, Any, None]
 
@@ -37,20 +43,31 @@ class Work(Protocol[T_contra]):
 class Starter(Generic[T_contra]):
     """Starts work on one event loop."""
 
-    __slots__ = ("_is_closed", "_loop", "_spare", "_submitted")
+    __slots__ = ("_held", "_is_closed", "_loop", "_spare", "_submitted")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._submitted: list[tuple[Work[T_contra], T_contra]] = []
+        self._submitted: deque[tuple[Work[T_contra], T_contra]] = deque()
+        self._held: list[Callable[[], None]] = []
         self._spare: _Spare | None = None
         self._is_closed = False
 
-    def submit(self, work: Work[T_contra], argument: T_contra) -> None:
-        """Begin `work` in the next turn of the loop."""
+    @property
+    def waiting(self) -> int:
+        """How much waits to begin."""
+        return len(self._submitted)
+
+    def submit(self, work: Work[T_contra], argument: T_contra) -> int:
+        """Begin `work` in the next turn of the loop. Returns how much waits now."""
         submitted = self._submitted
         if not submitted:
-            self._loop.call_soon(self._begin_all)
+            self._loop.call_soon(self._begin_batch)
         submitted.append((work, argument))
+        return len(submitted)
+
+    def hold(self, release: Callable[[], None]) -> None:
+        """Have `release` called when nothing waits to begin."""
+        self._held.append(release)
 
     def close(self) -> None:
         """Begin nothing more. What has been given a task goes on."""
@@ -59,15 +76,14 @@ class Starter(Generic[T_contra]):
             self._spare.task.cancel()
             self._spare = None
 
-    def _begin_all(self) -> None:
-        submitted = self._submitted
-        self._submitted = []
-        loop = self._loop
+    def _begin_batch(self) -> None:
+        submitted, loop = self._submitted, self._loop
         if self._is_closed:
-            return
-        for work, argument in submitted:
+            submitted.clear()
+        for _ in range(min(len(submitted), _BATCH)):
+            work, argument = submitted[0]
             spare = self._spare
-            if spare is None or spare.go.done():  # done: somebody has cancelled it
+            if spare is None or spare.task.cancelling():  # by work that ended nevertheless
                 spare = self._spare = _Spare(loop)
             context = copy_context()
             _enter_task(loop, spare.task)
@@ -75,10 +91,20 @@ class Starter(Generic[T_contra]):
                 rest = context.run(work.begin, argument)
             finally:
                 _leave_task(loop, spare.task)
+                submitted.popleft()  # not before: what this submits waits for the next turn
             if rest is not None:
                 self._spare = None
                 spare.take(rest, context)
                 work.task = spare.task
+        if submitted:
+            loop.call_soon(self._begin_batch)
+        elif self._held:
+            self._release()
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        for release in held:
+            release()
 
 
 class _Spare:

@@ -94,6 +94,7 @@ class TcpServer:
             client.end("server shutdown")
         await self._watch.empty(deadline)
         await self._running.drain(end - asyncio.get_running_loop().time())
+        self._running.close()
 
     async def _listen(self, sock: socket.socket | None, reuse_port: bool) -> asyncio.Server:
         loop = asyncio.get_running_loop()

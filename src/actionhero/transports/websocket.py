@@ -137,6 +137,7 @@ class WebSocketEndpoint:
             link.session.end(code, "the server stops")
         await self.watch.empty(deadline)
         await self._running.drain(end - asyncio.get_running_loop().time())
+        self._running.close()
 
 
 class Link(WSListener):

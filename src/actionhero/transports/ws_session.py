@@ -33,8 +33,9 @@ from actionhero.protocols.websocket import (
     read_message,
 )
 from actionhero.stats import Meter
-from actionhero.transports.calls import Calls, Rest, Running, Stats
+from actionhero.transports.calls import FULL, Calls, Running, Stats
 from actionhero.transports.files import FoundFile, read_file
+from actionhero.transports.starter import Rest
 
 FindFile: TypeAlias = Callable[[str], Awaitable[FoundFile]]
 """Finds a file of the public folder, or raises `NotFoundError`."""
@@ -84,7 +85,9 @@ class Session:
         "_is_held",
         "_requests",
         "_running",
+        "_submit",
         "connection",
+        "task",
     )
 
     def __init__(self, desk: Desk, framer: Framer, connection: Connection) -> None:
@@ -92,6 +95,8 @@ class Session:
         self._desk = desk
         self._framer = framer
         self._running = desk.running
+        self._submit = desk.running.starter.submit
+        self.task: asyncio.Task[None] | None = None
         self._requests = desk.requests
         self._calls = Calls(desk.running, desk.dispatcher, desk.stats, connection, self._respond)
         self._end: tuple[int, str] | None = None
@@ -103,11 +108,10 @@ class Session:
 
     def receive(self, text: bytes) -> None:
         """Take one message, at the end of this turn of the loop."""
-        is_full = self._running.add(Session._take, self, text)
-        if is_full and not self._is_held:
+        if self._submit(self, text) > FULL and not self._is_held:
             self._is_held = True
             self._framer.pause()
-            self._running.hold(self._release)
+            self._running.starter.hold(self._release)
 
     def end(self, code: int, reason: str) -> None:
         """Take no more messages; close when all that runs has answered."""
@@ -119,7 +123,8 @@ class Session:
         self._is_held = False
         self._framer.resume()
 
-    def _take(self, text: bytes) -> Rest:
+    def begin(self, text: bytes) -> Rest | None:
+        """Do what a message says, up to where it must wait."""
         if self._end is not None:
             return None
         self._requests.count += 1
@@ -131,7 +136,7 @@ class Session:
         trailer = _trailer(message.messageId)
         try:
             if message.event == "action":
-                return self._calls.begin(read_call(message.params), trailer)
+                return self._calls.begin_now(read_call(message.params), trailer)
             self._answer(message, trailer)
         except ActionHeroError as exc:
             self._framer.send(encode_error(exc, trailer))

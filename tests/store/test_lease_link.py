@@ -109,3 +109,63 @@ async def test_follows_a_store_that_moved(link: LeaseLink, server_url: StoreUrl)
     with pytest.raises(StoreUnavailableError):
         link.execute_many(other.url, [("PING",)])
     assert link.execute_many(server_url, [("PING",)]) == [b"PONG"]
+
+
+def test_a_name_server_that_hangs_costs_nothing(
+    server_url: StoreUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = LeaseLink(timeout=5.0)
+    goes_on = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            for _ in range(2):
+                peer, _ = listener.accept()
+                with peer:
+                    assert b"HELLO" in peer.recv(1000)
+                    peer.sendall(b"%0\r\n")
+                    assert b"PING" in peer.recv(1000)
+                    peer.sendall(b"+PONG\r\n")
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        url = StoreUrl("tcp", host="localhost", port=listener.getsockname()[1])
+        assert link.execute_many(url, [("PING",)]) == [b"PONG"]
+        link.close()
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: goes_on.wait(30))
+        assert link.execute_many(url, [("PING",)]) == [b"PONG"]  # it is where it was
+        answering.join()
+        link.close()
+        with pytest.raises(StoreUnavailableError, match="no name server"):
+            LeaseLink(0.2).execute_many(StoreUrl("tcp", host="other", port=1), [("PING",)])
+        goes_on.set()
+
+
+def test_a_name_that_is_none_is_told() -> None:
+    with pytest.raises(StoreUnavailableError, match="no connection to the store"):
+        LeaseLink(10.0).execute_many(StoreUrl("tcp", host="no.such.invalid"), [("PING",)])
+
+
+def test_the_next_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        places = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", one.getsockname())
+            for one in (taken, listener)
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
+
+        def answer() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(1000)
+                peer.sendall(b"%0\r\n")
+                peer.recv(1000)
+                peer.sendall(b"+PONG\r\n")
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        link = LeaseLink(10.0)
+        assert link.execute_many(StoreUrl("tcp", host="x", port=1), [("PING",)]) == [b"PONG"]
+        answering.join()
+        link.close()

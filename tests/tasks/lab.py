@@ -13,11 +13,22 @@ from actionhero.store.task_scripts import (
     Occurring,
     QueueScripts,
     TickReply,
+    Unique,
     load_scripts,
     read_lua,
 )
-from actionhero.tasks.record import Priority, Scope, new_record, record_head
+from actionhero.tasks.record import (
+    LIMITED,
+    UNIQUE,
+    Priority,
+    Scope,
+    new_record,
+    record_head,
+    with_members,
+)
+from actionhero.tasks.unique import UniqueMode
 
+Limits = Sequence[tuple[str, str]]
 START = 1_800_000_000_000
 LEASE = 10_000
 GRACE = 30_000
@@ -47,9 +58,19 @@ def timed_scripts() -> Mapping[str, Script]:
     return load_scripts(prelude)
 
 
-def record(name: str = "work", *, scope: Scope = "any", priority: Priority = "normal") -> bytes:
-    """The record of a task without parameters."""
-    return new_record(record_head(name, priority, scope, is_periodic=False), b"{}")
+def record(
+    name: str = "work",
+    *,
+    scope: Scope = "any",
+    priority: Priority = "normal",
+    is_limited: bool = False,
+    key: str | None = None,
+    params: bytes = b"{}",
+) -> bytes:
+    """The record of a task; `key` makes it unique."""
+    flags = (LIMITED if is_limited else 0) | (UNIQUE if key else 0)
+    head = record_head(name, priority, scope, is_periodic=False, flags=flags)
+    return new_record(with_members(head, unique=key), params)
 
 
 def periodic(name: str, spec: int | str, *, scope: Scope = "any") -> Occurring:
@@ -105,20 +126,40 @@ class Lab:
         scope: Scope = "any",
         priority: Priority = "normal",
         delay: int | None = None,
+        name: str = "work",
+        is_limited: bool = False,
     ) -> set[bytes]:
         """Enqueue tasks. Returns the ids that existed."""
         arrivals = Arrivals()
         for id in ids:
-            one = record(scope=scope, priority=priority)
+            one = record(name, scope=scope, priority=priority, is_limited=is_limited)
             if delay is None and scope == "any":
                 arrivals.add_ready(priority[0], id, one)
             else:
                 arrivals.add_later(Later(id, one, "in", delay or 0))
         return set((await self.scripts.enqueue(arrivals)).existing)
 
-    async def server(self, id: str, *types: Occurring) -> "Server":
-        """A server that has registered."""
-        await self.scripts.register(id, LEASE, types)
+    async def put_unique(
+        self,
+        id: str,
+        key: str,
+        mode: UniqueMode,
+        *,
+        delay: int | None = None,
+        params: bytes = b"{}",
+        name: str = "work",
+        most: int = 0,
+    ) -> str:
+        """Enqueue a unique task. Returns the id that stands for the key, "" if there is no room."""
+        arrivals = Arrivals(most)
+        how, time = ("now", 0) if delay is None else ("in", delay)
+        one = record(name, key=key, params=params)
+        arrivals.add_unique(Unique(id, one, how, time, key, mode))
+        return (await self.scripts.enqueue(arrivals)).standing[0].decode()
+
+    async def server(self, id: str, *types: Occurring, limits: Limits = ()) -> "Server":
+        """A server that has registered. `limits` are as `lua/tasks_marks.lua` has them."""
+        await self.scripts.register(id, LEASE, types, limits=limits)
         return Server(self, id)
 
     async def state(self, id: str) -> str:

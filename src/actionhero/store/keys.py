@@ -62,7 +62,7 @@ class QueueKeys:
     | `limits` | hash | limited type → most at once, ms that each start costs, starts in a row |
     | `rates` | hash | type with a rate → when it lets the next one start (ms) |
     | `openings` | zset | types of which the first that waits may start, by when (ms) |
-    | `busy:` | zset a type | ids that may run: 1 if a server has it, 0 if it is next in its queue |
+    | `busy:` | zset a type | ids that may run: at 1 on a server, below 0 next in their queue |
     | `waiting:` | list a type | ids whose turn came, but not that of their type |
     | `unique` | hash | type and what makes a task unique → id of the one that stands |
     | `paused` | string | there while nothing is to be claimed |

@@ -2,12 +2,12 @@
 --
 -- Limits: `limits` has how many of a type may run at once (0: any number), ms that each start costs
 -- (0: no rate), starts in a row. Those that may run are in `busy:` until they end, wait for a retry or
--- lapse: at 0 while their turn is yet to come, at 1 from when they are claimed. Those whose turn came
--- too early are in `waiting:`, in their order. When the first of them may run, it goes to the head of
--- its queue: because another one ended, or because its time came, which `openings` has then.
+-- lapse: below 0, in their order, while they are next in their queue; at 1 once a server has them.
+-- Those whose turn came too early are in `waiting:`, in their order. When the first of them may run,
+-- it becomes next: because another one ended, or because its time came, which `openings` has then.
 -- A rate is the generic cell rate algorithm, as in rate_limit.lua: `rates` has when the next one may
--- start. A claim is what counts as a start; those at 0 have theirs before them, so never more than
--- may start in a row gather there.
+-- start. A claim is what counts as a start; it is set aside for those that are next, so never more of
+-- them gather than may start in a row.
 -- A limit that is taken away is 0 0 1 until nothing waits for it any more.
 local BANDS = {h = HIGH, n = NORMAL, l = LOW}
 local BOUND = 100
@@ -59,12 +59,18 @@ local function opening_of(name, limit)
   if limit.cost == 0 then
     return now
   end
-  local before_it = call('ZCOUNT', BUSY .. name, 0, 0)
+  local before_it = call('ZCOUNT', BUSY .. name, '-inf', 0)
   return math.max(now, paid_until(name, limit) + before_it * limit.cost)
 end
 
-local function reserve(name, id)
-  call('ZADD', BUSY .. name, 0, id)
+-- One is next in its queue, behind those of its type that are so already.
+local function put_next(name, id, list)
+  local found = call('ZREVRANGEBYSCORE', BUSY .. name, 0, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  local last, score = found[1], found[2]
+  call('ZADD', BUSY .. name, last and math.min(score + 1, -1) or -1000000, id)
+  if not last or call('LINSERT', list, 'AFTER', last, id) <= 0 then
+    call('LPUSH', list, id)
+  end
 end
 
 -- One starts.
@@ -104,24 +110,21 @@ local function advance(name)
     call('ZREM', OPENINGS, name)
     return
   end
-  local ids, records = {}, {}
-  while #ids < BOUND and opening_of(name, limit) == now do
+  local moved = 0
+  while moved < BOUND and opening_of(name, limit) == now do
     local id = call('LPOP', WAITING .. name)
     if not id then
       break
     end
     local record = call('HGET', DATA, id)
     if record then
-      reserve(name, id)
-      ids[#ids + 1], records[id] = id, record
+      put_next(name, id, list_of(record))
+      moved = moved + 1
     else
       notes[#notes + 1] = 'missing ' .. id
     end
   end
-  for i = #ids, 1, -1 do
-    call('LPUSH', list_of(records[ids[i]]), ids[i])
-  end
-  if #ids > 0 then
+  if moved > 0 then
     wake(WAKE)
   end
   plan(name, limit)
@@ -141,20 +144,17 @@ local function release(id, record)
   end
 end
 
--- One that lapsed starts again when its type lets it, before the others that wait. Returns whether
--- its type has limits.
+-- One that lapsed starts again when its type lets it, before the others that wait, once `advance` is
+-- called for what is returned: the name of its type, if that has limits.
 local function wait_again(id, record)
   local name = is_limited(record) and name_of(record)
-  if not name then
-    return false
+  if name then
+    call('ZREM', BUSY .. name, id)
   end
-  call('ZREM', BUSY .. name, id)
-  if call('HEXISTS', LIMITS, name) == 0 then
-    return false
+  if name and call('HEXISTS', LIMITS, name) == 1 then
+    call('LPUSH', WAITING .. name, id)
+    return name
   end
-  call('LPUSH', WAITING .. name, id)
-  advance(name)
-  return true
 end
 
 -- Whether a task whose turn came may run. The others are gathered, for `put_aside`.
@@ -235,6 +235,6 @@ end
 
 return {
   list_of = list_of, flag_of = flag_of, is_limited = is_limited, name_of = name_of, release = release,
-  wait_again = wait_again, admit = admit, put_aside = put_aside, open_due = open_due,
+  advance = advance, wait_again = wait_again, admit = admit, put_aside = put_aside, open_due = open_due,
   set_limit = set_limit, leave = leave, standing_of = standing_of, has_successor = has_successor, stand = stand,
 }

@@ -26,7 +26,7 @@ return function(server, held, what, id, token, amount, text)
     m.put_back(id, record, server)
   elseif what == 'l' then
     if m.count_trouble(id, 0, 1, text, server) < tonumber(ARGV[5]) then
-      m.put_back(id, record, server)
+      m.take_back({id}, {[id] = record}, server)
     else
       notes[#notes + 1] = 'crashed ' .. id
       m.bury(id, record)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from actionhero.store.embedded import EmbeddedStore
 from actionhero.testing import HttpClient, TcpClient
 from tests.processes import serving, store_pid, wait_for
+from tests.torture.processes import Store
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -200,3 +202,33 @@ async def test_a_killed_store_comes_back_with_its_data(tmp_path: Path) -> None:
 
 async def has_status(http: HttpClient, path: str, status: int) -> bool:
     return (await http.get(path)).status == status
+
+
+async def test_a_store_that_takes_nothing_is_told_by_readiness(tmp_path: Path) -> None:
+    """As with a full disk: it answers, and refuses to be written."""
+    store = Store(tmp_path, "always")
+    await store.start()
+    client = await store.connect()
+    try:
+        async with serving(tmp_path, APP, "--store", store.url, **FAST_LEASE) as server:
+            await client.execute("CONFIG", "SET", "save", "3600 1")
+            shutil.rmtree(tmp_path / "store")
+            await client.execute("SET", "probe", "1")
+            await client.execute("BGSAVE")
+            await wait_for(lambda: has_status(server.http, "/readyz", 503))
+            reasons = (await server.http.get("/readyz")).json()["reasons"]
+            assert "MISCONF" in reasons[0]
+            response = await server.http.get("/api/enqueue", n=1)
+            assert (response.status, response.json()["code"]) == (503, "store_full")
+            await client.execute("CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
+            await wait_for(lambda: has_status(server.http, "/readyz", 200))
+            await server.http.get("/api/enqueue", n=1)
+            await wait_for(lambda: has_worked(tmp_path, 1))
+            assert "Traceback" not in server.log
+    finally:
+        await client.aclose()
+        await store.kill()
+
+
+async def has_worked(directory: Path, tasks: int) -> bool:
+    return len(worked(directory)[1]) == tasks

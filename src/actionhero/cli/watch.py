@@ -5,7 +5,6 @@ object. A refresh costs the store one call for each queue and two more, however 
 are. While the store is away it says so and goes on.
 """
 
-import asyncio
 import os
 import sys
 import time
@@ -137,6 +136,8 @@ def _showing(loaded: Loaded, as_json: bool) -> AbstractContextManager[Show]:
 
 
 async def _watch(services: "Services", show: Show, interval: float, count: int | None) -> None:
+    import asyncio
+
     rates, looks = Rates(), 0
     while True:
         show(await _look(services, rates))
@@ -148,7 +149,8 @@ async def _watch(services: "Services", show: Show, interval: float, count: int |
 
 async def _look(services: "Services", rates: Rates) -> Snapshot:
     try:
-        overview, stats = await asyncio.gather(services.tasks.overview(), services.stats.get_all())
+        overview = await services.tasks.overview()
+        stats = await services.stats.get_all()
     except StoreError as exc:
         return Snapshot(error=f"the store is away: {exc.message}")
     rates.see(time.monotonic(), stats["global"])

@@ -1,6 +1,9 @@
 -- Settles what is more than "done, and nothing else to do about it". Returns refused for a token
 -- that does not stand.
 local m = moves()
+-- Asked once, for all: most ticks meet none of these, and each would cost every task a command.
+local is_watched = call('EXISTS', ORDERS .. ARGV[1], PROGRESS) > 0
+local has_troubles = call('EXISTS', ATTEMPTS) == 1
 
 return function(server, held, what, id, token, amount, text)
   if call('HGET', held, id) ~= token then
@@ -8,7 +11,7 @@ return function(server, held, what, id, token, amount, text)
   end
   call('HDEL', held, id)
   local record = call('HGET', DATA, id)
-  if m.take_from(server, id) and (what == 'r' or what == 'b' or what == 'l') then
+  if is_watched and m.take_from(server, id) and (what == 'r' or what == 'b' or what == 'l') then
     what = 'c'
     notes[#notes + 1] = 'cancelled ' .. id
   end
@@ -16,7 +19,10 @@ return function(server, held, what, id, token, amount, text)
     return
   end
   if what == 'd' then
-    m.forget(id)
+    call('HDEL', DATA, id)
+    if has_troubles then
+      call('HDEL', ATTEMPTS, id)
+    end
     m.keep(id, record, 'completed', text)
     m.conclude(id, record, m.DONE)
   elseif what == 'r' then

@@ -1,401 +1,184 @@
-"""DESIGN's invariants, kept by the scripts through any order of events.
-
-Hypothesis plays several servers against a real store: they enqueue, tick, settle, crash, sleep,
-lose replies, leave and come back, while time passes as it likes. After every step the store is read
-as a whole and judged.
-"""
+"""DESIGN's invariants, kept by the scripts through any order of events, on a real store."""
 
 import asyncio
-import itertools
-from collections import Counter
-from collections.abc import Coroutine
-from typing import Any, ClassVar, TypeVar
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
 
-from actionhero.store.client import StoreClient
 from actionhero.store.embedded import open_store
-from actionhero.store.keys import Keys
 from actionhero.store.task_scripts import TickReply
-from actionhero.tasks.record import Priority
-from tests.tasks.lab import LEASE, Lab, Other, Server, periodic
+from tests.tasks.lab import LEASE
+from tests.tasks.machine import Played, TaskScripts, next_id, places_of
 
-T = TypeVar("T")
-EVERY = 4_000
-TYPES = (periodic("sweep", EVERY), periodic("purge", EVERY, scope="all"))
-NAMES = ("a", "b", "c")
-PRIORITIES: tuple[Priority, ...] = ("high", "normal", "low")
-ENDINGS = ("done", "retry", "fail", "back")
-PLACES = ("high", "normal", "low", "delayed", "failed", "broadcast")
-
-_numbers = itertools.count(1)
+COST, BURST = 1_000, 2
+KEYS = ("drop", "replace", "debounce")
+"""Each is the key of the unique tasks of the mode it names."""
 
 
-class Played:
-    """A server and what it believes to hold: id → token."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.held: dict[str, int] = {}
-        self.unheard: TickReply | None = None
-
-
-class TaskScripts(RuleBasedStateMachine):
-    """The machine. The client belongs to the runner's loop."""
-
-    runner: ClassVar[asyncio.Runner]
-    client: ClassVar[StoreClient]
+class ControlledScripts(TaskScripts):
+    """With limited types, unique tasks and pauses."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.run(_flush(self.client))
-        self.lab = self.run(Lab.open(self.client, Keys("inv")))
-        self.servers: dict[str, Played] = {}
-        self.holder: dict[str, tuple[str, int]] = {}
-        self.due: dict[str, int] = {}
-        self.ended: Counter[str] = Counter()
-        self.completed: set[str] = set()
-        self.ordered: set[str] = set()
-        """Those that ran when they were cancelled, so that their server was told."""
-        self.enqueued = 0
-        self.leases: dict[str, float] = {}
-        self.gone: list[Played] = []
-        self.randoms: Counter[str] = Counter()
-
-    def run(self, what: Coroutine[Any, Any, T]) -> T:
-        return self.runner.run(what)
+        self.kinds: dict[str, str] = {}
+        self.most: float = 2
+        self.charged: set[str] = set()
+        """Limited ones whose start has been counted."""
+        self.starts: list[int] = []
+        self.is_paused = False
 
     # what happens
 
     @initialize()
-    def open(self) -> None:
-        """Two servers, and some work."""
-        for name in NAMES[:2]:
-            self.boot(name)
-        for delay in (None, None, EVERY):
-            self.enqueue(delay, "normal")
+    def open_limits(self) -> None:
+        self._limit("2 0 1")
+        for name in ("narrow", "narrow", "narrow", "slow"):
+            self.enqueue_limited(name, None)
 
-    @rule(
-        delay=st.none() | st.integers(0, 20_000),
-        priority=st.sampled_from(["high", "normal", "low"]),
-    )
-    def enqueue(self, delay: int | None, priority: Any) -> None:
-        id = f"t{next(_numbers)}"
-        self.run(self.lab.put(id, delay=delay, priority=priority))
+    @rule(name=st.sampled_from(["narrow", "slow"]), delay=st.none() | st.integers(0, 5_000))
+    def enqueue_limited(self, name: str, delay: int | None) -> None:
+        id = next_id("l")
+        self.kinds[id] = name
+        self.run(self.lab.put(id, name=name, is_limited=True, delay=delay))
         self.due[id] = self.lab.now + (delay or 0)
         self.enqueued += 1
 
-    @rule()
-    def enqueue_on_all(self) -> None:
-        self.run(self.lab.put(f"p{next(_numbers)}", scope="all"))
+    @rule(mode=st.sampled_from(KEYS), delay=st.none() | st.integers(0, 5_000))
+    def enqueue_unique(self, mode: Any, delay: int | None) -> None:
+        id = next_id("u")
+        found = self.run(places_of(self.lab))[0]
+        standing = self._hash("unique").get(mode)
+        is_held = any(standing in ids for key, ids in found.items() if key.startswith("proc"))
+        told = self.run(self.lab.put_unique(id, mode, mode, delay=delay, params=id.encode()))
+        stays = standing is not None and (mode == "drop" or not is_held)
+        assert told == (standing if stays else id)
+        if not stays:
+            self.enqueued += 1
+            self.due[id] = self.lab.now + (delay or 0)
+        elif mode == "debounce" and told in found.get("delayed", ()):
+            self.due[told] = self.lab.now + (delay or 0)
+        if mode != "drop":
+            shown = self.run(self.lab.scripts.show(told))
+            assert shown is not None
+            assert shown.record.endswith(f'"params":{id}}}'.encode())
 
-    @rule(data=st.data(), delay=st.none() | st.integers(0, 20_000))
-    def enqueue_again(self, data: st.DataObject, delay: int | None) -> None:
-        if ids := sorted(self.run(self.lab.ids())):
-            id = data.draw(st.sampled_from(ids))
-            assert self.run(self.lab.put(id, delay=delay)) == {id.encode()}
+    @rule(is_paused=st.booleans())
+    def pause(self, is_paused: bool) -> None:
+        assert self.run(self.lab.scripts.pause(is_paused=is_paused)) == (
+            is_paused != self.is_paused
+        )
+        self.is_paused = is_paused
 
-    @rule(name=st.sampled_from(NAMES))
-    def boot(self, name: str) -> None:
-        self.randoms[name] += 1
-        id = f"{name}:{self.randoms[name]}"
-        self.servers[id] = Played(self.run(self.lab.server(id, *TYPES)))
+    @rule(spec=st.sampled_from(["1 0 1", "2 0 1", "3 0 1", ""]))
+    def change_the_limit(self, spec: str) -> None:
+        """Those that may run already do so. One that is taken away is not counted any more."""
+        self._limit(spec)
+        self.most = max(self.most, float(spec[0] if spec else "inf"))
 
-    @precondition(lambda self: self.servers)
-    @rule(data=st.data(), want=st.integers(0, 4), is_heard=st.booleans())
-    def tick(self, data: st.DataObject, want: int, is_heard: bool) -> None:
-        played = self._pick(data)
-        held = sorted(played.held)
-        chosen = data.draw(st.lists(st.sampled_from(held), unique=True)) if held else []
-        endings = {id: data.draw(st.sampled_from(ENDINGS)) for id in chosen}
-        self._tick(played, want, endings, is_heard=is_heard)
-
-    @precondition(lambda self: any(one.unheard for one in self.servers.values()))
-    @rule(data=st.data())
-    def send_again(self, data: st.DataObject) -> None:
-        deaf = sorted(id for id, one in self.servers.items() if one.unheard)
-        played = self.servers[data.draw(st.sampled_from(deaf))]
-        reply = self.run(played.server.again())
-        self._hear(played, reply)
-        played.unheard = None
-
-    @rule(milliseconds=st.sampled_from([1, 500, 2_000, LEASE // 2, LEASE]) | st.integers(1, 40_000))
-    def pass_time(self, milliseconds: int) -> None:
-        self.run(self.lab.advance(milliseconds))
-
-    @precondition(lambda self: self.servers)
-    @rule(data=st.data())
-    def renew(self, data: st.DataObject) -> None:
-        self._renew(self._pick(data))
-
-    @precondition(lambda self: self.servers)
-    @rule()
-    def renew_all(self) -> None:
-        for played in list(self.servers.values()):
-            self._renew(played)
-
-    @precondition(lambda self: any(one.server.id not in self.leases for one in self.gone))
-    @rule(data=st.data())
-    def come_back_with_stale_beliefs(self, data: st.DataObject) -> None:
-        """One whose lease was lost registers under its id again, and settles its old claims."""
-        gone = [one for one in self.gone if one.server.id not in self.leases]
-        played = gone[data.draw(st.integers(0, len(gone) - 1))]
-        self.gone.remove(played)
-        self.run(self.lab.scripts.register(played.server.id, LEASE, TYPES))
-        self.servers[played.server.id] = played
-
-    @precondition(lambda self: self.servers)
-    @rule(data=st.data())
-    def outlive_the_others(self, data: st.DataObject) -> None:
-        """Only one server renews for the length of a lease, and then looks around."""
-        played = self._pick(data)
-        for _ in range(2):
-            if played.server.id in self.servers:
-                self._renew(played)
-                self.run(self.lab.advance(LEASE // 2))
-                self.leases = self.run(_places(self.lab))[1]
-        if played.server.id in self.servers:
-            self._renew(played)
-            self._tick(played, 4, {}, is_heard=True)
-
-    @precondition(lambda self: self.servers)
-    @rule(data=st.data())
-    def crash(self, data: st.DataObject) -> None:
-        del self.servers[self._pick(data).server.id]
-
-    @precondition(lambda self: self.servers)
-    @rule(data=st.data())
-    def leave(self, data: st.DataObject) -> None:
-        played = self._pick(data)
-        if played.unheard is not None:
-            return
-        reply = self.run(_tick(played, 0, dict.fromkeys(played.held, "back")))
-        self._judge_settled(played, dict.fromkeys(played.held, "back"), reply)
-        assert self.run(self.lab.scripts.leave(played.server.id)) == 0
-        self.servers.pop(played.server.id, None)
-
-    @precondition(lambda self: self.servers)
-    @rule(data=st.data())
-    def leave_in_a_hurry(self, data: st.DataObject) -> None:
-        """Without giving back: what it holds waits for the end of its lease."""
-        played = self._pick(data)
-        self.run(self.lab.scripts.leave(played.server.id))
-        del self.servers[played.server.id]
-
-    @precondition(lambda self: self.servers)
-    @rule(data=st.data())
-    def reconcile(self, data: st.DataObject) -> None:
-        played = self._pick(data)
-        if played.unheard is not None:
-            return
-        known = {id.encode(): str(token) for id, token in played.held.items()}
-        if played.server.id not in self.leases:
-            return
-        lost = {id.decode() for id in self.run(self.lab.scripts.reconcile(played.server.id, known))}
-        for id in list(played.held):
-            is_ours = self.holder.get(id) == (played.server.id, played.held[id])
-            assert (id in lost) != is_ours
-            if id in lost:
-                del played.held[id]
-
-    @rule(data=st.data())
-    def cancel(self, data: st.DataObject) -> None:
-        self._act_on_any(data, "cancel")
-
-    @rule(data=st.data())
-    def retry(self, data: st.DataObject) -> None:
-        self._act_on_any(data, "retry")
+    def teardown(self) -> None:
+        self.pause(False)
+        super().teardown()
+        assert not [key for key in self.run(self.lab.dump()) if "waiting:" in key]
+        assert not self._hash("unique")
 
     # what must hold
 
     @invariant()
-    def every_record_is_in_one_place_and_every_id_has_a_record(self) -> None:
-        found, self.leases = self.run(_places(self.lab))
-        records = found.pop("data")
-        counted = Counter(id for ids in found.values() for id in ids)
-        assert dict(counted) == dict.fromkeys(records, 1), found
+    def who_may_run_does_or_is_next(self) -> None:
+        found = self.run(places_of(self.lab))[0]
+        bands = {id for band in ("high", "normal", "low") for id in found.get(band, ())}
+        held = {id for key, ids in found.items() if key.startswith("processing:") for id in ids}
+        limits = self._hash("limits")
+        for name in ("narrow", "slow"):
+            busy = {id.decode(): score for id, score in self._read(f"busy:{name}")}
+            assert set(busy) <= bands | held
+            assert {id for id, score in busy.items() if score < 0} <= bands
+            if self.most < 4 and name in limits:
+                assert {id for id in held if self.kinds.get(id) == name} <= set(busy)
 
     @invariant()
-    def every_periodic_type_is_planned_or_under_way(self) -> None:
-        dump = self.run(self.lab.dump())
-        of: dict[str, Any] = {key.partition("}:")[2]: value for key, value in dump.items()}
-        planned = {name for name, _ in of.get("schedule", [])}
-        under_way = of.get("occurrence", {})
-        for name in of.get("periodic", {}):
-            assert (name in planned) != (under_way.get(name) in of.get("data", {})), name
+    def nobody_waits_without_a_reason(self) -> None:
+        openings = {name.decode() for name, _ in self._read("openings")}
+        for name, spec in self._hash("limits").items():
+            if self._read(f"waiting:{name}") and name not in openings:
+                assert len(self._read(f"busy:{name}")) >= int(spec.split()[0]) > 0
 
     @invariant()
-    def what_was_enqueued_is_still_there_or_has_ended(self) -> None:
-        ids = set(self.run(self.lab.ids()))
-        live = sum(id.startswith("t") for id in ids)
-        cancelled = sum(id.startswith("t") for id in self.ordered - ids - self.completed)
-        assert self.enqueued == live + self.ended["done"] + self.ended["cancelled"] + cancelled
+    def no_more_run_than_may(self) -> None:
+        found = self.run(places_of(self.lab))[0]
+        held = [id for key, ids in found.items() if key.startswith("processing:") for id in ids]
+        assert sum(self.kinds.get(id) == "narrow" for id in held) <= self.most
 
-    def teardown(self) -> None:
-        """Whatever happened: one server that stays alive brings everything to its end."""
-        self.run(self.lab.advance(LEASE))
-        last = Played(self.run(self.lab.server("last:1", *TYPES)))
-        for _ in range(400):
-            self.run(self.lab.outlive(last.server, by=2_000))
-            self._tick(last, 50, dict.fromkeys(last.held, "done"), is_heard=True)
-            found, leases = self.run(_places(self.lab))
-            left = {id for id in found["data"] if "#" not in id} - set(found["failed"])
-            if set(leases) == {"last:1"} and not left:
-                break
-        assert set(leases) == {"last:1"}
-        assert not left, left
-        self.every_record_is_in_one_place_and_every_id_has_a_record()
+    @invariant()
+    def no_more_start_than_may(self) -> None:
+        for first, start in enumerate(self.starts):
+            for count, later in enumerate(self.starts[first:], 1):
+                assert count <= BURST + (later - start) / COST + 1e-6, self.starts
+
+    @invariant()
+    def one_stands_for_each_key(self) -> None:
+        found = self.run(places_of(self.lab))[0]
+        standing = self._hash("unique")
+        live = set(found["data"]) - set(found["failed"])
+        assert set(standing.values()) <= live
+        records = {id.decode(): record for id, record in self._pairs("data")}
+        of_drop = [id for id in live if b'"unique":"drop"' in records[id]]
+        assert of_drop == [standing[key] for key in ("drop",) if key in standing]
 
     # how it is judged
 
-    def _tick(self, played: Played, want: int, endings: dict[str, str], *, is_heard: bool) -> None:
-        if played.unheard is not None:
-            return
-        reply = self.run(_tick(played, want, endings))
-        self._judge_settled(played, endings, reply)
-        self._judge_claims(played, reply)
-        self._judge_replay(played, reply)
-        if is_heard:
-            self._hear(played, reply)
-        else:
-            played.unheard = reply
-
-    def _pick(self, data: st.DataObject) -> Played:
-        return self.servers[data.draw(st.sampled_from(sorted(self.servers)))]
-
     def _judge_claims(self, played: Played, reply: TickReply) -> None:
-        for id in (id.decode() for id in reply.ids):
-            assert id not in self.completed, f"{id} runs again though it is done"
-            assert id not in self.ordered, f"{id} runs again though it was cancelled"
-            assert self.lab.now >= self.due.get(id, 0), f"{id} is early"
-            if id in self.holder:
-                holder, _ = self.holder[id]
-                assert self._is_over(holder), f"{id} was taken from {holder}"
-            if "@" in id:
-                name = id.rpartition("@")[2].partition(":")[0]
-                assert played.server.id.startswith(f"{name}:"), f"{id} ran on {played.server.id}"
-            self.holder[id] = (played.server.id, played.server.number)
+        ids = [id.decode() for id in reply.ids]
+        assert not (self.is_paused and ids)
+        lapsed = [id for id in ids if id in self.holder]
+        self.charged.difference_update(lapsed)
+        super()._judge_claims(played, reply)
+        for id in ids:
+            if self.kinds.get(id) == "slow" and id not in self.charged:
+                self.charged.add(id)
+                self.starts.append(self.lab.now)
 
     def _judge_settled(self, played: Played, endings: dict[str, str], reply: TickReply) -> None:
-        if reply.status == "lost":
-            self._lose(played)
-            return
+        super()._judge_settled(played, endings, reply)
         refused = {id.decode() for id in reply.refused}
         for id, ending in endings.items():
-            is_ours = self.holder.get(id) == (played.server.id, played.held.pop(id))
-            if id in refused:
-                assert not is_ours, f"{id} was refused to {played.server.id}, who has it"
-            else:
-                assert is_ours, f"{id} was settled by {played.server.id}, who has it not"
-                del self.holder[id]
-                if ending == "fail":
-                    self.ordered.discard(id)
-                if ending == "done":
-                    self.completed.add(id)
-                    self.ended["done"] += id.startswith("t")
+            if ending != "back" and id not in refused and reply.status != "lost":
+                self.charged.discard(id)
 
-    def _judge_replay(self, played: Played, reply: TickReply) -> None:
-        before = self.run(self.lab.dump())
-        again = self.run(played.server.again())
-        assert self.run(self.lab.dump()) == before
-        assert sorted(again.ids) == sorted(reply.ids)
-        assert sorted(again.refused) == sorted(reply.refused)
+    def _limit(self, spec: str) -> None:
+        limits = [("narrow", spec), ("slow", f"0 {COST} {BURST}")]
+        self.run(self.lab.scripts.register("limiter:1", LEASE, [], limits=limits))
+        self.run(self.lab.scripts.leave("limiter:1"))
 
-    def _hear(self, played: Played, reply: TickReply) -> None:
-        if reply.status == "lost":
-            self._lose(played)
-            return
-        for id in reply.ids:
-            played.held[id.decode()] = played.server.number
+    def _read(self, key: str) -> list[Any]:
+        value: Any = self.run(self.lab.dump()).get(self._prefix + key, [])
+        return list(value)
 
-    def _renew(self, played: Played) -> None:
-        is_known = played.server.id in self.leases
-        assert self.run(played.server.renew()) == is_known
-        if not is_known:
-            self._lose(played)
+    def _pairs(self, key: str) -> list[Any]:
+        value: Any = self.run(self.lab.dump()).get(self._prefix + key, {})
+        return list(value.items())
 
-    def _lose(self, played: Played) -> None:
-        played.unheard = None
-        if self.servers.pop(played.server.id, None):
-            self.gone.append(played)
+    def _hash(self, key: str) -> dict[str, str]:
+        return {name.decode(): value.decode() for name, value in self._pairs(key)}
 
-    def _act_on_any(self, data: st.DataObject, action: str) -> None:
-        ids = self.run(self.lab.ids())
-        if not ids:
-            return
-        id = data.draw(st.sampled_from(sorted(ids)))
-        told = self.run(getattr(self.lab.scripts, action)(id))
-        if told == "cancelling":
-            self.ordered.add(id)
-        if told == "cancelled":
-            self.ordered.discard(id)
-            assert id not in self.holder or self._is_over(self.holder[id][0])
-            self.holder.pop(id, None)
-            self.ended["cancelled"] += id.startswith("t")
-
-    def _is_over(self, server: str) -> bool:
-        """Whether its lease had run out when the last step began."""
-        lease = self.leases.get(server)
-        return lease is None or lease <= self.lab.now
+    @property
+    def _prefix(self) -> str:
+        return self.lab.keys.for_scripts[0].removesuffix("data")
 
 
-async def _flush(client: StoreClient) -> None:
-    await client.execute("FLUSHALL")
-
-
-async def _tick(played: Played, want: int, endings: dict[str, str]) -> TickReply:
-    plain = [(id, played.held[id]) for id, how in endings.items() if how == "done" and id[0] == "t"]
-    others = []
-    for id, how in endings.items():
-        token = played.held[id]
-        if how == "done" and id[0] != "t":
-            others.append(Other("d", id, token))
-        elif how == "retry":
-            others.append(Other("r", id, token, 700, "{}"))
-        elif how == "fail":
-            others.append(Other("f", id, token, 0, "{}"))
-        elif how == "back":
-            others.append(Other("b", id, token))
-    return await played.server.tick(want, done=plain, others=others)
-
-
-async def _places(lab: Lab) -> tuple[dict[str, list[str]], dict[str, float]]:
-    """All ids by the key that has them, and the leases."""
-    found: dict[str, list[str]] = {"data": []}
-    leases: dict[str, float] = {}
-    for key, value in (await lab.dump()).items():
-        place = key.partition("}:")[2]
-        members: Any = value
-        if place == "servers":
-            leases = {id.decode(): float(end) for id, end in members}
-        elif place in {"data", "broadcast"} or place.startswith("processing:"):
-            found[place] = [id.decode() for id in members if id]
-        elif place in {"delayed", "failed"}:
-            found[place] = [id.decode() for id, _ in members]
-        elif place in PLACES or place.startswith("local:"):
-            found[place] = [id.decode() for id in members]
-    found.setdefault("failed", [])
-    return found, leases
-
-
-def test_the_invariants_hold() -> None:
+@pytest.mark.parametrize(("machine", "examples"), [(TaskScripts, 12), (ControlledScripts, 20)])
+def test_the_invariants_hold(machine: type[TaskScripts], examples: int) -> None:
     with asyncio.Runner() as runner:
         client = runner.run(open_store("embedded::memory:"))
         TaskScripts.runner, TaskScripts.client = runner, client
         try:
             run_state_machine_as_test(
-                TaskScripts,
+                machine,
                 settings=settings(
-                    max_examples=20,
+                    max_examples=examples,
                     stateful_step_count=30,
                     deadline=None,
                     derandomize=True,

@@ -15,11 +15,11 @@ async def put(lab: Lab, *ids: str, name: str = "narrow", delay: int | None = Non
 
 async def members(lab: Lab, key: str) -> list[str]:
     return [
-        found.decode() for found in await lab.client.execute("ZRANGE", await _key(lab, key), 0, -1)
+        found.decode() for found in await lab.client.execute("ZRANGE", _key(lab, key), 0, -1)
     ]
 
 
-async def _key(lab: Lab, key: str) -> str:
+def _key(lab: Lab, key: str) -> str:
     return lab.keys.for_scripts[0].removesuffix("data") + key
 
 
@@ -71,7 +71,7 @@ async def test_what_is_given_back_keeps_its_place(lab: Lab, narrow: Server) -> N
     await narrow.tick(0, others=[Other("b", "2", 1), Other("b", "1", 1)])
     assert await (await lab.server("b:1", limits=TWO)).claim() == ["1", "2"]
     await narrow.claim()
-    assert await lab.scripts.reconcile("b:1", {}) == []
+    assert await lab.scripts.reconcile("b:1", 99, {}) == []
     assert sorted(await narrow.claim()) == ["1", "2"]
 
 
@@ -157,8 +157,8 @@ async def test_a_limit_that_is_taken_away_holds_nothing_back(lab: Lab, narrow: S
     await lab.server("b:1", limits=[("narrow", "")])
     assert await narrow.claim() == ["3", "4", "5"]
     await narrow.tick(0, others=[Other("d", id, 1) for id in "12"])
-    assert not await lab.client.execute("EXISTS", await _key(lab, "limits"))
-    assert not await lab.client.execute("EXISTS", await _key(lab, "busy:narrow"))
+    assert not await lab.client.execute("EXISTS", _key(lab, "limits"))
+    assert not await lab.client.execute("EXISTS", _key(lab, "busy:narrow"))
 
 
 async def test_a_server_that_lost_its_lease_changes_no_limit(lab: Lab, narrow: Server) -> None:
@@ -173,7 +173,7 @@ async def test_limited_tasks_in_the_way_are_put_aside_in_bounded_steps(lab: Lab)
     replies = [await server.tick(200, duties=False) for _ in range(4)]
     assert [reply.wait == 0 for reply in replies] == [True, True, False, False]
     assert [ids_of(reply) for reply in replies] == [["n0", "n1"], [], ["x"], []]
-    assert len(await lab.client.execute("LRANGE", await _key(lab, "waiting:narrow"), 0, -1)) == 2498
+    assert len(await lab.client.execute("LRANGE", _key(lab, "waiting:narrow"), 0, -1)) == 2498
 
 
 async def test_a_type_that_nobody_defines_any_more_drains(lab: Lab, narrow: Server) -> None:

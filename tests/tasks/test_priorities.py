@@ -16,7 +16,7 @@ async def test_the_high_ones_come_first(lab: Lab) -> None:
 async def test_each_band_has_its_turns(lab: Lab) -> None:
     server = await lab.server("a:1")
     for priority in ("high", "normal", "low"):
-        await lab.put(*(f"{priority}{n}" for n in range(60)), priority=priority)  # type: ignore[arg-type]
+        await lab.put(*(f"{priority}{n}" for n in range(60)), priority=priority)
     claimed = [(await server.claim(1))[0] for _ in range(50)]
     assert Counter(id.rstrip("0123456789") for id in claimed) == {"high": 40, "normal": 8, "low": 2}
     assert [n for n, id in enumerate(claimed, 1) if id.startswith("low")] == [25, 50]

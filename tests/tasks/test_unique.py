@@ -37,7 +37,8 @@ async def test_a_replaced_one_keeps_its_place_and_its_time(lab: Lab) -> None:
     await lab.advance(50)
     await lab.put_unique("2", "k", "replace", params=b"[2]")
     after = await lab.scripts.show("1")
-    assert before is not None and after is not None
+    assert before is not None
+    assert after is not None
     assert before.record[:17] == after.record[:17]
     assert await lab.pending() == ["1", "x"]
     await lab.put_unique("3", "later", "replace", delay=100)

@@ -103,7 +103,7 @@ async def call_every_script(client: StoreClient) -> None:
     await scripts.tick(["a:1", 3, 2, 1, 3, 0, 1, "f", "t1", "2", 0, "{}"])
     await scripts.tick(["a:1", 3, 2, 1, 3, 0, 1, "f", "t1", "2", 0, "{}"])
     await scripts.renew("a:1", 60_000)
-    await scripts.reconcile("a:1", {b"t2": "2"})
+    await scripts.reconcile("a:1", 99, {b"t2": "2"})
     assert await scripts.retry("t1") == "retried"
     assert await scripts.cancel("t1") == "cancelled"
     assert await scripts.cancel("later") == "cancelled"

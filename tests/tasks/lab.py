@@ -232,6 +232,10 @@ class Server:
         used = self.number if token is None else token
         return await self.tick(0, done=[(id, used) for id in ids])
 
+    async def reconcile(self, tokens: Mapping[bytes, str]) -> list[bytes]:
+        """The ids of `tokens` that it does not hold."""
+        return await self.lab.scripts.reconcile(self.id, self.number, tokens)
+
     async def renew(self) -> bool:
         return await self.lab.scripts.renew(self.id, LEASE)
 

@@ -141,7 +141,7 @@ async def test_one_that_is_to_be_cancelled_does_not_run_again(lab: Lab) -> None:
         await lab.scripts.cancel(id)
     told = await server.tick(0, others=[Other("r", "raised", 1, 5, "{}"), Other("b", "given", 1)])
     assert notes_of(told)[:2] == ["cancelled raised", "cancelled given"]
-    await lab.scripts.reconcile("a:1", {b"lapsed": "1"})
+    await lab.scripts.reconcile("a:1", 99, {b"lapsed": "1"})
     other = await lab.server("b:1")
     assert "cancelled lapsed" in await reap(lab, other)
     for id in ("raised", "given", "lapsed", "unknown"):

@@ -181,11 +181,11 @@ async def test_reconciling_gives_back_what_the_server_does_not_know(lab: Lab) ->
     server = await lab.server("a:1")
     await lab.put("1", "2", "3")
     await server.claim(2)
-    lost = await lab.scripts.reconcile("a:1", {b"1": "1", b"9": "1"})
+    lost = await lab.scripts.reconcile("a:1", 99, {b"1": "1", b"9": "1"})
     assert lost == [b"9"]
     assert await lab.pending() == ["2", "3"]
     assert await lab.state("1") == "processing"
-    assert (await lab.scripts.reconcile("a:1", {b"1": "1"})) == []
+    assert (await lab.scripts.reconcile("a:1", 99, {b"1": "1"})) == []
 
 
 @pytest.mark.parametrize("name", ["tick", "register", "renew", "reconcile", "retry", "cancel"])
@@ -205,7 +205,7 @@ async def test_calling_again_changes_nothing_more(lab: Lab, name: str) -> None:
             case "renew":
                 return await server.renew()
             case "reconcile":
-                return await lab.scripts.reconcile("a:1", {b"3": "1"})
+                return await lab.scripts.reconcile("a:1", 99, {b"3": "1"})
             case "retry":
                 return await lab.scripts.retry("2")
         return await lab.scripts.cancel("4")

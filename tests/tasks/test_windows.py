@@ -157,3 +157,15 @@ async def test_a_lost_settle_reply(lab: Lab) -> None:
     assert (again.status, again.refused, again.held) == ("ok", [], 0)
     assert await lab.state("2") == "processing"
     assert (await other.finish("2")).refused == []
+
+
+async def test_a_late_word_over_a_connection_that_was_given_up(lab: Lab) -> None:
+    """It says what the server held then, and must not take what it has claimed since."""
+    server = await lab.server("a:1")
+    await lab.put("1", "2")
+    await server.claim(1)
+    late = server.number, {b"1": "1"}
+    assert await server.claim(1) == ["2"]
+    assert await lab.scripts.reconcile("a:1", *late) == []
+    assert await lab.state("2") == "processing"
+    assert (await server.finish("2")).refused == []

@@ -279,10 +279,11 @@ class QueueScripts(InspectionScripts):
         for the end of its lease."""
         return int(await self._scripts["leave"](self._client, self._keys, (server,)))
 
-    async def reconcile(self, server: str, tokens: Mapping[bytes, str]) -> list[bytes]:
+    async def reconcile(self, server: str, number: int, tokens: Mapping[bytes, str]) -> list[bytes]:
         """Give back what the store says the server holds and `tokens` (by id) does not have.
+        `number` is that of its last tick; after a later one, nothing is done.
         Returns the ids of `tokens` that the server does not hold (any more)."""
-        args: list[Arg] = [server]
+        args: list[Arg] = [server, number]
         for pair in tokens.items():
             args += pair
         return list(await self._scripts["reconcile"](self._client, self._keys, args))

@@ -49,7 +49,6 @@ _WATCH = 0.5
 """Seconds between two looks while something runs: whether it was cancelled."""
 _AFTER_ERROR = 1.0
 _LATE = 1.0
-"""Seconds, or half a lease, after which what a tick gave is given back: others may have it."""
 _LIMIT = 200
 """Tasks claimed in one tick, at most."""
 _AHEAD = 0.02
@@ -134,6 +133,8 @@ class Lane:
         self._next_look = 0.0
         self._next_duties = 0.0
         self._last_turn = 0.0
+        self.late = max(_LATE, options.lease / 2)
+        """Seconds after which what a tick gave is given back: others may have it."""
 
     # from outside
 
@@ -316,7 +317,7 @@ class Lane:
     def _take(self, turn: _Turn, reply: TickReply) -> None:
         hand = self._hand
         # what we were given long ago (we, the store or the line stood still) may be others' by now
-        in_time = self._loop.time() < turn.sent_at + max(_LATE, self._options.lease / 2)
+        in_time = self._loop.time() < turn.sent_at + self.late
         hand.forget(turn.settlements.claims())
         runs, failures = count(turn.settlements, self._parts.stats)
         self.runs += runs
@@ -358,7 +359,7 @@ class Lane:
         """The store and we may not agree on what we hold: it lost a moment, or gave ours away."""
         held, reconnects = self._hand.held, self._parts.client.reconnects
         tokens = {claim.id: claim.token for claim in held.values()}
-        lost = await self._scripts.reconcile(self._options.server, tokens)
+        lost = await self._scripts.reconcile(self._options.server, self._number, tokens)
         self._reconnects = reconnects
         if lost:
             _log.warning("queue %s: others have %d of its tasks", self.queue, len(lost))

@@ -1,11 +1,17 @@
 -- Makes the store and a server agree on what the server holds.
--- ARGV: server, then each id that it knows and its token
+-- ARGV: server, its last tick, then each id that it knows and its token
 -- What it holds but does not know goes back to the queue and counts nothing: it never started.
 -- Returns the ids that it knows but does not hold any more.
+-- A call that comes late, over a connection that was given up, does nothing: what the server has
+-- claimed since then, that call does not know.
 local m = moves()
-local server, known, lost = ARGV[1], {}, {}
+local server, number, known, lost = ARGV[1], tonumber(ARGV[2]), {}, {}
 local held = PROCESSING .. server
-for i = 2, #ARGV, 2 do
+local last = tonumber(string.match(call('HGET', held, '') or '0', '^%d+'))
+if last > number then
+  return {}
+end
+for i = 3, #ARGV, 2 do
   local id, token = ARGV[i], ARGV[i + 1]
   known[id] = true
   if call('HGET', held, id) ~= token then

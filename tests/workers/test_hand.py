@@ -198,3 +198,18 @@ async def test_runs_real_tasks() -> None:
     assert seen == [5]
     assert hand.take_settlements().plain[0].id == b"a"
     await executor.aclose()
+
+
+async def test_what_waited_while_the_process_stood_still_is_not_started() -> None:
+    slots = Slots(1)
+    hand, gated = hand_of(slots)
+    hand.receive(reply(b"a", b"b"), "1", slots.take(1))
+    await turn()
+    hand.last_start -= 5.0
+    gated.running[b"a"].set_result(DONE)
+    await turn()
+    hand.start_if_waiting()
+    await turn()
+    assert list(gated.running) == [b"a"]
+    assert [claim.id for claim in hand.backlog] == [b"b"]
+    assert slots.free == 1

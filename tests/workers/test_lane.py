@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -12,6 +12,7 @@ from actionhero.errors import StoreUnavailableError
 from actionhero.store.client import StoreClient
 from actionhero.store.embedded import open_store
 from actionhero.store.keys import QUEUE_KEYS, Keys
+from actionhero.store.link import Arg
 from actionhero.store.task_scripts import QueueScripts, TickReply
 from tests.workers.house import House, until
 
@@ -268,3 +269,34 @@ async def test_the_log_tells_what_it_is_about(
     await house.burst()
     failed = next(line for line in caplog.records if line.message == "task failed: no")
     assert vars(failed)["task_id"] == put.id
+
+
+async def test_what_a_tick_gave_long_ago_is_given_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = 0
+    tick = QueueScripts.tick
+    late: list[int] = []
+
+    @house.task
+    async def one() -> None:
+        nonlocal ran
+        ran += 1
+
+    async def slow(scripts: QueueScripts, args: Sequence[Arg]) -> TickReply:
+        told = await tick(scripts, args)
+        for lane in worker._lanes:
+            lane.late = 60.0 if late else 0.0
+        if told.ids:
+            late.append(len(told.ids))
+        return told
+
+    monkeypatch.setattr(QueueScripts, "tick", slow)
+    await house.tasks.enqueue_many([one() for _ in range(5)])
+    worker = await house.start(concurrency=5)
+    await until(lambda: ran == 5)
+    await until(lambda: house.stats["tasksRun"] == 5)
+    assert late[0] == 5
+    assert house.stats["tasksGivenBack"] == 5
+    assert worker._lanes
+    assert await house.counts() == {}

@@ -12,7 +12,7 @@ from actionhero.store.task_scripts import Arrivals, Later, Unique
 from actionhero.tasks.outbox import BYTES, LIMIT
 from actionhero.tasks.queues import Queues
 from actionhero.tasks.record import BANDS, new_record, with_members
-from actionhero.tasks.task import Task, TaskDefinition
+from actionhero.tasks.task import Task
 from actionhero.telemetry import current_origin
 
 
@@ -56,13 +56,21 @@ class Parcel:
 
 
 def address(
-    queues: Queues, task: Task, delay: Duration | None, at: datetime.datetime | None
+    queues: Queues,
+    task: Task,
+    delay: Duration | None,
+    at: datetime.datetime | None,
+    origin: str | None,
 ) -> Addressed:
-    """Where a task goes, and how. Raises `ValueError` for a delay or time that is none."""
+    """Where a task goes, and how. `origin` is where it comes from (`tracing`). Raises `ValueError`
+    for a delay or time that is none."""
     definition = task.definition
     params, rule = task.encoded_params(), definition.control.unique
     key = None if rule is None else rule.key(params)
-    record = new_record(_head(definition, key), params)
+    head = definition.head
+    if origin is not None or key is not None:
+        head = with_members(head, unique=key, trace=origin)
+    record = new_record(head, params)
     later = _later(task, record, delay, at)
     defined = queues.get(definition.queue)
     shard = definition.queue if defined is None else defined.shard_of(_common(task, key))
@@ -87,8 +95,9 @@ def gather(
 ) -> Iterable[Parcel]:
     """The tasks by shard, in parcels of a bounded size."""
     parcels: dict[str, Parcel] = {}
+    origin = current_origin()
     for task in tasks:
-        addressed = address(queues, task, delay, at)
+        addressed = address(queues, task, delay, at, origin)
         shard = addressed.shard
         parcel = parcels.get(shard)
         if parcel is None:
@@ -105,14 +114,6 @@ def _common(task: Task, key: str | None) -> str:
     if task.definition.control.limits:
         return task.definition.name
     return task.id if key is None else key
-
-
-def _head(definition: TaskDefinition, key: str | None) -> bytes:
-    """The beginning of a record that is made here and now."""
-    origin = current_origin()
-    if origin is None and key is None:
-        return definition.head
-    return with_members(definition.head, unique=key, trace=origin)
 
 
 def _later(

@@ -22,6 +22,7 @@ from actionhero.tasks.queues import NO_QUEUES, Queues
 from actionhero.tasks.record import BANDS
 from actionhero.tasks.results import Progress, Results, read_progress, read_result
 from actionhero.tasks.task import Task, TaskDefinition
+from actionhero.telemetry import current_origin
 
 if TYPE_CHECKING:
     from actionhero.store.client import StoreClient
@@ -100,7 +101,9 @@ class Tasks(DeadLetters, PeriodicTypes):
     async def _enqueue(
         self, task: Task, delay: Duration | None, at: datetime.datetime | None
     ) -> Task:
-        shard, record, later, unique = address(self.defined_queues, task, delay, at)
+        shard, record, later, unique = address(
+            self.defined_queues, task, delay, at, current_origin()
+        )
         if time.monotonic() >= self._known.get(shard, 0.0):
             await self.announce(shard)
         outbox = self._outboxes.get(shard) or self._open_outbox(shard, task)

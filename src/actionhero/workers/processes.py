@@ -182,19 +182,19 @@ class _Child:
     @classmethod
     async def start(cls) -> "_Child":
         ours, theirs = socket.socketpair()
-        try:
-            with theirs:
-                words = (str(theirs.fileno()), str(os.getpid()), *sys.path)
+        with theirs:
+            reader, writer = await asyncio.open_connection(sock=ours)
+            words = (str(theirs.fileno()), str(os.getpid()), *sys.path)
+            try:
                 process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     *("-c", _START, *words),
                     stdin=asyncio.subprocess.DEVNULL,
                     pass_fds=(theirs.fileno(),),
                 )
-        except BaseException:
-            ours.close()
-            raise
-        reader, writer = await asyncio.open_connection(sock=ours)
+            except BaseException:
+                writer.close()
+                raise
         child = cls(process, reader, writer)
         child._send(Setup(_levels()))
         return child

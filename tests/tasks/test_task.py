@@ -97,7 +97,7 @@ async def test_other_things_are_handed_in_only_when_connected() -> None:
         await task.run()
 
 
-@pytest.mark.parametrize("use", ["enqueue", "state", "cancel"])
+@pytest.mark.parametrize("use", ["enqueue", "state", "cancel", "result", "progress"])
 async def test_the_queue_is_missed_with_a_hint(use: str) -> None:
     with pytest.raises(NotConnectedError, match="task 'send' needs its queue"):
         await getattr(SEND("a"), use)()
@@ -116,6 +116,11 @@ async def test_the_queue_is_missed_with_a_hint(use: str) -> None:
         ({"every": 0}, "every must be at least 1ms"),
         ({"timeout": 0}, "timeout must be at least 1ms"),
         ({"backoff": -1}, "backoff"),
+        ({"keep_result": "long"}, "keep_result: 'long' is not a duration"),
+        ({"keep_result": 0}, "keep_result must be at least 1ms"),
+        ({"retries": 1, "retry_for": OSError}, "retry_for must be a tuple of exception types"),
+        ({"fail_for": ("OSError",)}, "fail_for must be a tuple of exception types"),
+        ({"retry_for": (OSError,)}, "retry_for means nothing without retries"),
     ],
 )
 def test_options_that_cannot_be(options: Any, problem: str) -> None:
@@ -128,6 +133,17 @@ def test_options_that_cannot_be(options: Any, problem: str) -> None:
 def test_a_periodic_type_has_no_required_parameters() -> None:
     with pytest.raises(DefinitionError, match="give email a default"):
         TaskDefinition(send, every="1s")
+
+
+def test_a_result_that_is_kept_must_be_readable() -> None:
+    class Opaque: ...
+
+    async def one() -> Opaque:
+        return Opaque()
+
+    TaskDefinition(one)
+    with pytest.raises(DefinitionError, match="cannot be kept, for it cannot be read from JSON"):
+        TaskDefinition(one, keep_result="1h")
 
 
 def test_what_cannot_be_a_task() -> None:

@@ -134,10 +134,11 @@ def read_troubles(text: bytes | None) -> Troubles:
     if not text:
         return NO_TROUBLES
     attempts, lapses, error = text.split(b" ", 2)
-    return Troubles(int(attempts), int(lapses), _read_error(error))
+    return Troubles(int(attempts), int(lapses), read_error(error))
 
 
-def _read_error(text: bytes) -> dict[str, str] | None:
+def read_error(text: bytes) -> dict[str, str] | None:
+    """An error as the store keeps it: JSON, or whatever text it is."""
     if not text:
         return None
     try:

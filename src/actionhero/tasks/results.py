@@ -33,6 +33,7 @@ from actionhero.errors import (
 )
 from actionhero.store.task_scripts import QueueScripts
 from actionhero.tasks.outcomes import Done, describe_error
+from actionhero.tasks.record import read_error
 
 if TYPE_CHECKING:
     from actionhero.store.client import StoreClient
@@ -155,7 +156,7 @@ class Results:
             case "kept":
                 return read_kept(text)
             case "failed":
-                return Kept("failed", "", 0, error=msgspec.json.decode(text) if text else None)
+                return Kept("failed", "", 0, error=read_error(text))
             case "unknown":
                 raise UnknownTaskError(
                     f"{task} is not there: it was not enqueued, or it ended longer ago than its "

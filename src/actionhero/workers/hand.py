@@ -113,6 +113,7 @@ class Hand:
         if claim is None or claim.token != token or claim.is_cancelled:
             return
         claim.is_cancelled = True
+        _log.info("task %s is cancelled: somebody asked for that", id.decode("utf-8", "replace"))
         if running := self._running.get(claim):
             running.cancel()
         elif claim in self.backlog:

@@ -373,9 +373,14 @@ async def tick_with(played: Played, want: int, endings: dict[str, str]) -> TickR
 
 async def places_of(lab: Lab) -> tuple[dict[str, list[str]], dict[str, float]]:
     """All ids by the key that has them, and the leases."""
+    return sort_places(await lab.dump())
+
+
+def sort_places(dump: dict[str, object]) -> tuple[dict[str, list[str]], dict[str, float]]:
+    """The same, of all that the store has."""
     found: dict[str, list[str]] = {"data": []}
     leases: dict[str, float] = {}
-    for key, value in (await lab.dump()).items():
+    for key, value in dump.items():
         place = key.partition("}:")[2]
         members: Any = value
         if place == "servers":

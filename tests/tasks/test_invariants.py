@@ -6,13 +6,20 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from actionhero.store.embedded import open_store
 from actionhero.store.task_scripts import TickReply
 from tests.tasks.lab import LEASE
-from tests.tasks.machine import Played, TaskScripts, next_id, places_of
+from tests.tasks.machine import ENDINGS, Played, TaskScripts, next_id, sort_places
 
+Dump = dict[str, object]
 COST, BURST = 1_000, 2
 KEYS = ("drop", "replace", "debounce")
 """Each is the key of the unique tasks of the mode it names."""
@@ -49,8 +56,8 @@ class ControlledScripts(TaskScripts):
     @rule(mode=st.sampled_from(KEYS), delay=st.none() | st.integers(0, 5_000))
     def enqueue_unique(self, mode: Any, delay: int | None) -> None:
         id = next_id("u")
-        found = self.run(places_of(self.lab))[0]
-        standing = self._hash("unique").get(mode)
+        dump = self.run(self.lab.dump())
+        found, standing = sort_places(dump)[0], self._read_hash(dump, "unique").get(mode)
         is_held = any(standing in ids for key, ids in found.items() if key.startswith("proc"))
         told = self.run(self.lab.put_unique(id, mode, mode, delay=delay, params=id.encode()))
         stays = standing is not None and (mode == "drop" or not is_held)
@@ -64,6 +71,18 @@ class ControlledScripts(TaskScripts):
             shown = self.run(self.lab.scripts.show(told))
             assert shown is not None
             assert shown.record.endswith(f'"params":{id}}}'.encode())
+
+    @precondition(lambda self: self.servers)
+    @rule(data=st.data(), milliseconds=st.sampled_from([0, 100, COST]), is_done=st.booleans())
+    def work(self, data: st.DataObject, milliseconds: int, is_done: bool) -> None:
+        """All servers that live do what they do all day."""
+        for _ in range(3):
+            self.run(self.lab.advance(milliseconds))
+            for played in list(self.servers.values()):
+                self._renew(played)
+                held = sorted(played.held)
+                endings = {id: data.draw(st.sampled_from(ENDINGS)) for id in held if not is_done}
+                self._tick(played, 3, endings or dict.fromkeys(held, "done"), is_heard=True)
 
     @rule(is_paused=st.booleans())
     def pause(self, is_paused: bool) -> None:
@@ -81,51 +100,48 @@ class ControlledScripts(TaskScripts):
     def teardown(self) -> None:
         self.pause(False)
         super().teardown()
-        assert not [key for key in self.run(self.lab.dump()) if "waiting:" in key]
-        assert not self._hash("unique")
+        dump = self.run(self.lab.dump())
+        assert not [key for key in dump if "waiting:" in key]
+        assert not self._read_hash(dump, "unique")
 
     # what must hold
 
     @invariant()
-    def who_may_run_does_or_is_next(self) -> None:
-        found = self.run(places_of(self.lab))[0]
+    def the_controls_hold(self) -> None:
+        dump = self.run(self.lab.dump())
+        self._check_limits(dump)
+        self._check_starts()
+        self._check_unique(dump)
+
+    def _check_limits(self, dump: Dump) -> None:
+        found = sort_places(dump)[0]
         bands = {id for band in ("high", "normal", "low") for id in found.get(band, ())}
         held = {id for key, ids in found.items() if key.startswith("processing:") for id in ids}
-        limits = self._hash("limits")
-        for name in ("narrow", "slow"):
-            busy = {id.decode(): score for id, score in self._read(f"busy:{name}")}
-            assert set(busy) <= bands | held
+        openings = {name for name, _ in self._read(dump, "openings")}
+        for name, spec in self._read_hash(dump, "limits").items():
+            busy = {id.decode(): score for id, score in self._read(dump, f"busy:{name}")}
+            running = {id for id in held if self.kinds.get(id) == name}
+            assert set(busy) <= bands | held, "who may run does, or is next"
             assert {id for id, score in busy.items() if score < 0} <= bands
-            if self.most < 4 and name in limits:
-                assert {id for id in held if self.kinds.get(id) == name} <= set(busy)
+            if self.most < float("inf"):
+                assert running <= set(busy)
+            if name == "narrow":
+                assert len(running) <= self.most
+            if self._read(dump, f"waiting:{name}") and name.encode() not in openings:
+                assert len(busy) >= int(spec.split()[0]) > 0, "nobody waits without a reason"
 
-    @invariant()
-    def nobody_waits_without_a_reason(self) -> None:
-        openings = {name.decode() for name, _ in self._read("openings")}
-        for name, spec in self._hash("limits").items():
-            if self._read(f"waiting:{name}") and name not in openings:
-                assert len(self._read(f"busy:{name}")) >= int(spec.split()[0]) > 0
-
-    @invariant()
-    def no_more_run_than_may(self) -> None:
-        found = self.run(places_of(self.lab))[0]
-        held = [id for key, ids in found.items() if key.startswith("processing:") for id in ids]
-        assert sum(self.kinds.get(id) == "narrow" for id in held) <= self.most
-
-    @invariant()
-    def no_more_start_than_may(self) -> None:
+    def _check_starts(self) -> None:
         for first, start in enumerate(self.starts):
             for count, later in enumerate(self.starts[first:], 1):
                 assert count <= BURST + (later - start) / COST + 1e-6, self.starts
 
-    @invariant()
-    def one_stands_for_each_key(self) -> None:
-        found = self.run(places_of(self.lab))[0]
-        standing = self._hash("unique")
+    def _check_unique(self, dump: Dump) -> None:
+        found = sort_places(dump)[0]
+        standing = self._read_hash(dump, "unique")
         live = set(found["data"]) - set(found["failed"])
         assert set(standing.values()) <= live
-        records = {id.decode(): record for id, record in self._pairs("data")}
-        of_drop = [id for id in live if b'"unique":"drop"' in records[id]]
+        records = self._read_hash(dump, "data")
+        of_drop = [id for id in live if '"unique":"drop"' in records[id]]
         assert of_drop == [standing[key] for key in ("drop",) if key in standing]
 
     # how it is judged
@@ -153,16 +169,13 @@ class ControlledScripts(TaskScripts):
         self.run(self.lab.scripts.register("limiter:1", LEASE, [], limits=limits))
         self.run(self.lab.scripts.leave("limiter:1"))
 
-    def _read(self, key: str) -> list[Any]:
-        value: Any = self.run(self.lab.dump()).get(self._prefix + key, [])
+    def _read(self, dump: Dump, key: str) -> list[Any]:
+        value: Any = dump.get(self._prefix + key, [])
         return list(value)
 
-    def _pairs(self, key: str) -> list[Any]:
-        value: Any = self.run(self.lab.dump()).get(self._prefix + key, {})
-        return list(value.items())
-
-    def _hash(self, key: str) -> dict[str, str]:
-        return {name.decode(): value.decode() for name, value in self._pairs(key)}
+    def _read_hash(self, dump: Dump, key: str) -> dict[str, str]:
+        value: Any = dump.get(self._prefix + key, {})
+        return {name.decode(): text.decode() for name, text in value.items()}
 
     @property
     def _prefix(self) -> str:

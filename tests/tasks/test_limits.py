@@ -14,9 +14,7 @@ async def put(lab: Lab, *ids: str, name: str = "narrow", delay: int | None = Non
 
 
 async def members(lab: Lab, key: str) -> list[str]:
-    return [
-        found.decode() for found in await lab.client.execute("ZRANGE", _key(lab, key), 0, -1)
-    ]
+    return [found.decode() for found in await lab.client.execute("ZRANGE", _key(lab, key), 0, -1)]
 
 
 def _key(lab: Lab, key: str) -> str:

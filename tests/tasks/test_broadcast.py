@@ -165,3 +165,33 @@ async def test_cancelling_a_copy_leaves_the_account_right(lab: Lab) -> None:
     assert await account(lab) == "2 0 0 1"
     assert await one.claim() == []
     assert await two.claim() == ["p@b:1"]
+
+
+async def test_waits_until_it_is_known_who_lives(lab: Lab) -> None:
+    """A lease that has just run out may be renewed: the store was away."""
+    late = await lab.server("a:1")
+    await lab.advance(LEASE, is_noticed=False)
+    new = await lab.server("b:1")
+    await lab.put("p", scope="all")
+    assert await new.claim() == []
+    assert await lab.state("p") == "delayed"
+    assert await late.renew()
+    while not ids_of(reply := await new.tick()):
+        assert 0 <= reply.wait <= 701
+        await lab.advance(reply.wait, is_noticed=False)
+    assert ids_of(reply) == ["p@b:1"]
+    assert await late.claim() == ["p@a:1"]
+
+
+async def test_waits_no_longer_for_one_that_is_dead(lab: Lab) -> None:
+    await lab.server("a:1")
+    await lab.advance(LEASE, is_noticed=False)
+    alive = await lab.server("b:1")
+    await lab.put("p", scope="all")
+    waited = 0
+    while not ids_of(reply := await alive.tick()):
+        waited += reply.wait
+        await lab.advance(reply.wait, is_noticed=False)
+    assert (ids_of(reply), waited <= 701) == (["p@b:1"], True)
+    await alive.tick(0, others=[Other("d", "p@b:1", alive.number)])
+    assert await lab.state("p") == "unknown"

@@ -11,11 +11,27 @@ local function newest_first(records)
   end
 end
 
--- One copy for each live server, and an account of them. With no live server, it stays due.
+-- The live servers, and if of one it is not known whether it lives: when to look again (see judge).
+local function live_servers()
+  local servers, later = {}, nil
+  local leases = call('ZRANGE', SERVERS, 0, -1, 'WITHSCORES')
+  for i = 1, #leases, 2 do
+    local lease = tonumber(leases[i + 1])
+    if lease > now and lease % 1 == 0 then
+      servers[#servers + 1] = leases[i]
+    else
+      later = math.max(later or now, math.ceil(lease))
+    end
+  end
+  return servers, later
+end
+
+-- One copy for each live server, and an account of them. It stays due with no live server, and until
+-- it is known of each whether it lives: one that does is not to be left out.
 local function fan_out(parent, record)
-  local servers = call('ZRANGEBYSCORE', SERVERS, '(' .. now, '+inf')
-  if #servers == 0 then
-    call('ZADD', DELAYED, now, parent)
+  local servers, later = live_servers()
+  if later or #servers == 0 then
+    call('ZADD', DELAYED, later or now, parent)
     return
   end
   local kind = m.kind_of(record) == 'b' and 'd' or 'c'

@@ -37,6 +37,10 @@ but `internal_error`.
     │   ├── StoreStartError
     │   ├── ListenError
     │   └── NotConnectedError
+    ├── CacheError
+    │   ├── WrongKindError          the key holds something else: a list, no number
+    │   ├── LockTimeoutError        503  the lock was not free in time (also a `TimeoutError`)
+    │   └── LockLostError           the lock ran out while it was held
     └── TaskError
         ├── QueueFullError          503  the queue is as long as it may be
         ├── UnknownTaskError        no such task, or no such task type
@@ -397,3 +401,28 @@ def wire_error(error: ActionHeroError) -> dict[str, Any]:
     if error.problems:
         shown["details"] = error.problems
     return shown
+
+
+class CacheError(ActionHeroError):
+    """Something about the cache."""
+
+    code = "cache"
+
+
+class WrongKindError(CacheError):
+    """The key holds something else than was asked for."""
+
+    code = "wrong_kind"
+
+
+class LockTimeoutError(CacheError, TimeoutError):
+    """The lock was not free in time."""
+
+    code = "lock_timeout"
+    status = 503
+
+
+class LockLostError(CacheError):
+    """The lock ran out while it was held: the store was away, or the loop stood still, too long."""
+
+    code = "lock_lost"

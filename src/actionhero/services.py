@@ -122,7 +122,8 @@ class Services:
         self.stats = Stats(self.store, self.keys, self.server)
         await self.stats.start()
         self._exits.push_async_callback(self.stats.aclose)
-        self.cache = Cache(self.store, self.keys)
+        self.cache = Cache(self.store, self.keys, self.settings.cache.near_entries)
+        self._exits.push_async_callback(self.cache.aclose)
         self.tasks = Tasks(
             self.store,
             self.keys,

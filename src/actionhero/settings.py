@@ -114,6 +114,12 @@ class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     command_timeout: Seconds = 5.0
 
 
+class CacheSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`near_entries`: how many values `cache.get` keeps in the process (0: none)."""
+
+    near_entries: Annotated[int, Meta(ge=0)] = 0
+
+
 class TaskSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Workers. `queues` empty: all that tasks are defined for. `processes`: children at most, for
     tasks with `executor="process"`; 0: one for each core."""
@@ -143,4 +149,5 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tcp: TcpSettings = TcpSettings()
     store: StoreSettings = StoreSettings()
     tasks: TaskSettings = TaskSettings()
+    cache: CacheSettings = CacheSettings()
     log: LogSettings = LogSettings()

@@ -152,3 +152,12 @@ class Keys:
     def cached(self, key: str) -> str:
         """Where the cache keeps `key`."""
         return f"{self._prefix}:cache:{key}"
+
+    @property
+    def cache_written(self) -> str:
+        """Channel on which the keys of cached objects are published when they are written."""
+        return f"{self._prefix}:cache-written"
+
+    def lock(self, name: str) -> str:
+        """Who holds the lock `name`."""
+        return f"{self._prefix}:lock:{name}"

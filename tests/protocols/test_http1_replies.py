@@ -6,17 +6,21 @@ from actionhero.errors import (
     ActionError,
     ActionHeroError,
     DrainingError,
+    HttpProtocolError,
     InputProblem,
     InvalidInputError,
     MethodNotAllowedError,
+    SettingsError,
     TooManyRequestsError,
 )
 from actionhero.protocols.http1_replies import (
+    NO_TYPE,
     PROBLEM_TYPE,
     Answer,
     Heads,
     http_date,
     problem,
+    read_constant,
     title_of,
 )
 
@@ -75,6 +79,35 @@ def test_replies_without_a_body(heads: Heads, status: int) -> None:
     assert reply.endswith(b"X-Request-Id: i\r\n\r\n")
 
 
+def test_fields_of_every_reply_unless_it_has_its_own() -> None:
+    constant = read_constant(("X-Frame-Options: DENY", "Referrer-Policy:  no-referrer"))
+    heads = Heads("us", (*constant, ("Vary", "Origin")))
+    heads.set_time(784111777)
+    plain = heads.write(Answer(200), "i").splitlines()
+    assert plain[2:7] == [
+        b"Server: us",
+        b"X-Frame-Options: DENY",
+        b"Referrer-Policy: no-referrer",
+        b"Vary: Origin",
+        b"Content-Type: application/json",
+    ]
+    own = Answer(200, fields=(("x-frame-options", "SAMEORIGIN"), ("Vary", "Cookie")))
+    shaped = heads.write(own, "i").splitlines()
+    assert b"X-Frame-Options: DENY" not in shaped
+    assert {b"x-frame-options: SAMEORIGIN", b"Vary: Origin", b"Vary: Cookie"} <= set(shaped)
+    assert heads.write(Answer(200), "i").splitlines() == plain
+
+
+@pytest.mark.parametrize("line", ["X-A", "X A: b", ": b", "X-A:", "X-A: b\r\nX: y", "X-A: é"])
+def test_constant_fields_that_are_none(line: str) -> None:
+    with pytest.raises(SettingsError, match=r"web\.security_headers"):
+        read_constant((line,))
+
+
+def test_a_reply_without_a_body_has_no_type(heads: Heads) -> None:
+    assert b"Content-Type" not in heads.write(Answer(302, content_type=NO_TYPE), "i")
+
+
 def test_an_unregistered_status_has_no_words(heads: Heads) -> None:
     assert heads.write(Answer(299), "i").startswith(b"HTTP/1.1 299 \r\n")
     assert title_of(299) == ""
@@ -123,6 +156,7 @@ def test_a_problem_with_several_errors() -> None:
         (MethodNotAllowedError("no", ("GET", "HEAD")), (("Allow", "GET, HEAD"),)),
         (TooManyRequestsError("slowly", retry_after=1.2), (("Retry-After", "2"),)),
         (TooManyRequestsError("slowly"), ()),
+        (HttpProtocolError("no", 416, (("A", "b"),)), (("A", "b"),)),
         (DrainingError("later"), (("Retry-After", "1"),)),
     ],
 )

@@ -36,10 +36,9 @@ class RequestParser:
     """The input of one connection.
 
     `upgrades` are the paths where another protocol may begin, `hosts` those that are answered
-    to. `error` is set once the input
-    cannot be read on; the requests before it still stand. `is_idle`: there is no error and no
-    request has begun. `has_head`: the body of one is awaited. `awaits_continue`: the client waits
-    for `100 Continue` before it sends the body; whoever answers that sets it back.
+    to. `error` is set once the input cannot be read on; the requests before it still stand.
+    `is_idle`: there is no error and no request has begun. `has_head`: the body of one is awaited.
+    `awaits_continue`: the client waits for `100 Continue` before that; who answers sets it back.
     """
 
     __slots__ = (
@@ -174,7 +173,9 @@ class RequestParser:
         self.is_idle = False
         self._headers = {}
         self._body = None
-        if self.error is not None or (self._ready and not self._ready[-1].keep_alive):
+        if self._ready and not self._ready[-1].keep_alive:
+            self.is_idle = self.error is None
+        if self.error is not None or self.is_idle:
             return
         if isinstance(error, httptools.HttpParserCallbackError):
             raise error  # a fault of ours, not of the request

@@ -9,6 +9,7 @@ The connections are aiofastnet's, which picows was written for: a WebSocket mess
 
 import asyncio
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -62,7 +63,7 @@ class HttpServer:
             probes=dict(probes or {}),
             upgrades=self._upgrades,
             origins=origins,
-            packs_from=settings.compress_from if settings.compress_replies else float("inf"),
+            packs_from=settings.compress_from if settings.compress_replies else sys.maxsize,
         )
         self._stats = stats
         self._state: HttpState | None = None

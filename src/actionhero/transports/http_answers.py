@@ -71,7 +71,7 @@ class Answers:
         probes: Mapping[str, Probe],
         upgrades: Container[str],
         origins: Origins | None = None,
-        packs_from: float = float("inf"),
+        packs_from: int = sys.maxsize,
     ) -> None:
         self._dispatcher = dispatcher
         self._routes = routes
@@ -114,7 +114,11 @@ class Answers:
             connection = self._nobody if unseen else RequestConnection(request, peer)
             reply = self._dispatcher.begin(call, connection)
             if isinstance(reply, Reply):
-                return self._show(reply, request, connection, request_id)
+                if connection.reply_file is not None:
+                    return self._show(reply, request, connection, request_id)
+                answer = show(reply, connection, request_id)
+                is_small = len(answer.body) < self._packs_from
+                return answer if is_small else self._pack(answer, request)
             return self._answer_later(reply, request, connection, request_id)
         except Exception as exc:
             return _refuse(exc, request, request_id)
@@ -140,11 +144,14 @@ class Answers:
         if connection.reply_file is not None and reply.error is None:
             return self._send_file(connection.reply_file, request, connection, request_id)
         answer = show(reply, connection, request_id)
-        if self._packs_from <= len(answer.body) <= LARGEST:
-            answer, coding = choose_coding(answer, request)
-            if coding:
-                return _pack(answer, coding)
-        return answer
+        return answer if len(answer.body) < self._packs_from else self._pack(answer, request)
+
+    def _pack(self, answer: Answer, request: Request) -> Answer | Coroutine[Any, Any, Answer]:
+        """A long answer: at once, or to be compressed first."""
+        if len(answer.body) > LARGEST:
+            return answer
+        answer, coding = choose_coding(answer, request)
+        return _compress(answer, coding) if coding else answer
 
     async def _send_file(
         self, file: FileReply, request: Request, connection: Connection, request_id: str
@@ -213,7 +220,7 @@ def _read_call(request: Request, match: Match, words: Words, request_id: str) ->
     return Call(match.action, words, body, version, request_id, request.headers)
 
 
-async def _pack(answer: Answer, coding: str) -> Answer:
+async def _compress(answer: Answer, coding: str) -> Answer:
     compress = partial(codings()[coding], answer.body)
     body = await asyncio.get_running_loop().run_in_executor(None, compress)
     return structs.replace(answer, body=body)

@@ -57,19 +57,23 @@ class RequestConnection(Connection):
 def show(reply: Reply, connection: Connection, request_id: str) -> Answer:
     """What an action answered, with the status and the fields it has set; an error keeps its own
     status and type. Raises whatever the encoding of the value raises."""
+    is_plain = connection.reply_headers is None
     if reply.error is not None:
         answer = problem(reply.error, request_id)
-        return answer if connection.reply_headers is None else shape(answer, connection, False)
-    status = connection.status or 200
-    if status in _BODILESS:
-        answer = Answer(status, content_type=NO_TYPE)
-    elif type(reply.value) is bytes:
-        answer = Answer(status, reply.value, _BYTES_TYPE)
-    elif connection.reply_headers is not None and type(reply.value) is str:
-        answer = _show_text(status, reply.value, _type_of(connection))
+        return answer if is_plain else shape(answer, connection, with_type=False)
+    value = reply.value
+    status = connection.status
+    if status is None:
+        status = 200
+    elif status in _BODILESS:
+        value = b""
+    if type(value) is bytes:
+        answer = Answer(status, value, NO_TYPE if status in _BODILESS else _BYTES_TYPE)
+    elif is_plain or type(value) is not str:
+        answer = Answer(status, encode_json(value))
     else:
-        answer = Answer(status, encode_json(reply.value))
-    return answer if connection.reply_headers is None else shape(answer, connection)
+        answer = _show_text(status, value, _type_of(connection))
+    return answer if is_plain else shape(answer, connection)
 
 
 def shape(answer: Answer, connection: Connection, with_type: bool = True) -> Answer:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from actionhero.errors import DefinitionError
+from actionhero.tasks.queues import QueueDefinition
 from actionhero.tasks.schedule import ByClock, Every, periodic_types, read_spec
 from actionhero.tasks.task import TaskDefinition
 
@@ -23,6 +24,17 @@ def test_only_those_of_the_queue_and_with_a_schedule() -> None:
     (one, _) = periodic_types([*types, TaskDefinition(sweep, cron="@daily")], "default")
     assert (one.name, one.spec) == ("sweep", "90000")
     assert one.record == b'1np-{"name":"sweep","params":{"depth":3}}'
+
+
+def test_of_a_divided_queue_each_type_is_in_one_shard() -> None:
+    divided = QueueDefinition("default", shards=4)
+    types = [TaskDefinition(sweep, name=f"t{n}", every=1) for n in range(20)]
+    by_shard = [
+        {one.name for one in periodic_types(types, shard, {"default": divided})}
+        for shard in divided.shards
+    ]
+    assert sum(map(len, by_shard)) == len(set().union(*by_shard)) == 20
+    assert all(by_shard)
 
 
 def test_one_on_all_servers_says_so() -> None:

@@ -26,6 +26,7 @@ from actionhero.tasks.record import new_record
 
 if TYPE_CHECKING:
     from actionhero.tasks.cron import Cron
+    from actionhero.tasks.queues import Queues
     from actionhero.tasks.task import TaskDefinition
 
 CatchUp = Literal["skip", "latest", "all"]
@@ -139,13 +140,20 @@ def schedule_of(
     return ByClock(times.text, times.tz, catch_up or "skip", overlap or "skip")
 
 
-def periodic_types(definitions: "Iterable[TaskDefinition]", queue: str) -> list[Occurring]:
-    """The periodic types of one queue."""
+def periodic_types(
+    definitions: "Iterable[TaskDefinition]", shard: str, queues: "Queues | None" = None
+) -> list[Occurring]:
+    """The periodic types of one queue. Of a queue in several shards, each type is in one."""
     return [
         Occurring(one.name, one.schedule.spec, _template(one))
         for one in definitions
-        if one.queue == queue and one.schedule is not None
+        if one.schedule is not None and _shard_of(one, queues or {}) == shard
     ]
+
+
+def _shard_of(definition: "TaskDefinition", queues: "Queues") -> str:
+    divided = queues.get(definition.queue)
+    return definition.queue if divided is None else divided.shard_of(definition.name)
 
 
 def _every(every: Duration) -> Every:

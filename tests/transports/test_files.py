@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from actionhero.errors import NotFoundError
-from actionhero.transports.files import OpenFile, find_file, media_type, read_file
+from actionhero.transports.files import (
+    OpenFile,
+    find_file,
+    find_in_roots,
+    find_packed,
+    media_type,
+    read_file,
+)
 
 SECRET = "a secret"
 
@@ -132,6 +139,84 @@ def test_a_file_that_went_away_or_became_shorter_is_missing(public: Path) -> Non
     (public / "a.html").unlink()
     with pytest.raises(NotFoundError):
         read_file(found)
+
+
+def test_a_file_below_one_of_several_folders(public: Path, tmp_path: Path) -> None:
+    (tmp_path / "to-public-too").symlink_to(tmp_path / "public-too")
+    roots = (str(public), str(tmp_path / "to-public-too"))
+    for path in ("a.html", str(public / "a.html")):
+        assert find_in_roots(roots, path).path == str(public / "a.html")
+    secret = str(tmp_path / "public-too" / "secret.txt")
+    for path in (secret, f"{roots[1]}/secret.txt"):
+        assert find_in_roots(roots, path).path == secret
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "{tmp}/secret.txt",
+        "{tmp}/public/../secret.txt",
+        "{tmp}/public/docs/../a.html",
+        "{tmp}/public//a.html",
+        "{tmp}//public/a.html",
+        "{tmp}/public-too/secret.txt",
+        "{tmp}/public",
+        "{tmp}/public/.env",
+        "{tmp}/public/outside",
+        "/etc/passwd",
+        "../secret.txt",
+        "secret.txt",
+    ],
+)
+def test_a_path_to_elsewhere_does_not_exist(public: Path, tmp_path: Path, path: str) -> None:
+    with pytest.raises(NotFoundError, match="there is no such file"):
+        find_in_roots((str(public),), path.replace("{tmp}", str(tmp_path)))
+
+
+def test_compressed_files_beside_it(public: Path) -> None:
+    found = find_file(public, "a.html")
+    assert find_packed(found) == {}
+    for suffix in ("gz", "zst", "br", "xz"):
+        (public / f"a.html.{suffix}").write_bytes(suffix.encode())
+    packed = find_packed(found)
+    assert list(packed) == ["br", "zstd", "gzip"]
+    assert [read_file(one) for one in packed.values()] == [b"br", b"zst", b"gz"]
+    assert {one.mime for one in packed.values()} == {"text/html"}
+    os.utime(public / "a.html.br", (1, 1))
+    (public / "a.html.gz").unlink()
+    (public / "a.html.gz").symlink_to(public.parent / "secret.txt")
+    (public / "a.html.zst").unlink()
+    (public / "a.html.zst").mkdir()
+    assert find_packed(found) == {}
+
+
+def test_what_has_taken_the_place_of_a_file_is_not_opened(public: Path) -> None:
+    found = find_file(public, "a.html")
+    (public / "a.html").unlink()
+    (public / "a.html").symlink_to(public.parent / "secret.txt")
+    with pytest.raises(NotFoundError):
+        OpenFile(found)
+    (public / "a.html").unlink()
+    os.mkfifo(public / "a.html")
+    with pytest.raises(NotFoundError):
+        OpenFile(found)
+
+
+def test_an_open_file_is_as_it_was_when_it_was_opened(public: Path) -> None:
+    found = find_file(public, "a.html")
+    (public / "a.html").write_bytes(b"longer")
+    os.utime(public / "a.html", (5, 5))
+    with OpenFile(found) as opened:
+        assert (opened.found.size, opened.found.mtime) == (6, 5.0)
+        assert opened.read_at(2, 3) == b"nge"
+        assert opened.is_intact(6)
+        with (public / "a.html").open("ab") as file:
+            file.write(b"!")
+        assert opened.is_intact(6)  # it only grew
+        os.truncate(public / "a.html", 6)
+        assert not opened.is_intact(6)  # who knows what was written meanwhile
+        os.truncate(public / "a.html", 3)
+        assert not opened.is_intact(6)
 
 
 def test_a_file_is_read_in_pieces(public: Path) -> None:

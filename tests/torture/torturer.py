@@ -167,16 +167,18 @@ class Torturer:
 
     # mending
 
-    async def _start_server(self, name: str) -> None:
+    async def _start_server(self, name: str, tries: int = 3) -> None:
         self._numbers[name] += 1
         server = Server(self._directory, self._store.url, name, self._numbers[name])
         self._servers[name] = server
         await server.start()
-        if not server.is_running:
-            self._deeds.write("gave-up", server.label)
-            await self._start_server(name)
-        else:
+        if server.is_running:
             self._deeds.write("up", server.label)
+            return
+        self._deeds.write("gave-up", server.label)
+        if not tries:
+            raise RuntimeError(f"server {name} does not start; see {server.log}")
+        await self._start_server(name, tries - 1)
 
     async def _start_producer(self) -> None:
         self._producers += 1

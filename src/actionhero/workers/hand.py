@@ -158,6 +158,7 @@ class Hand:
         self._finished()
 
     def _settle(self, claim: Claim, outcome: Outcome) -> None:
-        if not self.settlements.is_any:
+        settlements = self.settlements
+        if not settlements.plain and not settlements.others:
             self.oldest_outcome = self._loop.time()
-        self.settlements.add(claim, outcome)
+        settlements.add(claim, outcome)

@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import itertools
+import logging
 from collections import Counter
 
 import pytest
@@ -277,6 +278,19 @@ async def test_skip_passes_over_what_comes_while_one_runs(lab: Lab) -> None:
     await done(server, occurrence(MINUTE))
     await later(MINUTE, server)
     assert await look(server) == [occurrence(3 * MINUTE)]
+
+
+async def test_skip_says_what_was_passed_over(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "actionhero.tasks")
+    server = await lab.server("a:1", by_clock())
+    await look(server)
+    await later(MINUTE, server)
+    await look(server)
+    await later(MINUTE, server)
+    stats = Counts()
+    await Firing(lab.scripts, stats).answer((await server.tick()).notes)
+    assert "periodic task sweep is passed over: it runs still" in caplog.text
+    assert stats["occurrencesPassedOver"] == 1
 
 
 async def test_allow_runs_it_beside(lab: Lab) -> None:

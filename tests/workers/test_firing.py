@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from actionhero.store.keys import QUEUE_KEYS
 from tests.workers.house import House, until
 
 EVERY_SECOND = "* * * * * *"
@@ -143,3 +144,25 @@ async def test_says_what_there_is(house: House) -> None:
         "nightly", "all", "0 3 * * * Europe/Vienna",
     )  # fmt: skip
     assert (sweep_.name, sweep_.queue) == ("sweep", "other")
+
+
+async def test_a_plan_of_a_version_that_is_gone_gives_way(house: House) -> None:
+    ran = asyncio.Event()
+
+    @house.task(cron=EVERY_SECOND)
+    async def tick() -> None:
+        ran.set()
+
+    await house.start()
+    await asyncio.wait_for(ran.wait(), 20)
+    keys = dict(zip(QUEUE_KEYS, house.keys.queue("default").for_scripts, strict=True))
+    old = '3600000 1np-{"name":"tick","params":{}}'
+    await house.client.execute("HSET", keys["periodic"], "tick", old)
+
+    async def is_ours_again() -> bool:
+        (one,) = await house.tasks.scripts("default").periodic()
+        return one.spec == "c:skip:skip:UTC:*_*_*_*_*_*"
+
+    await until(is_ours_again)
+    ran.clear()
+    await asyncio.wait_for(ran.wait(), 20)

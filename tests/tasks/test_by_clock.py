@@ -390,10 +390,11 @@ async def test_a_type_that_nobody_defines_any_more_is_removed(lab: Lab) -> None:
     assert await lab.scripts.periodic() == []
 
 
-async def test_a_text_that_this_version_cannot_read_is_left_to_others(
-    lab: Lab, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("spec", ["c:skip:skip:Mars/Base:0_3_*_*_*", "c:queue:skip:UTC:0_3_*_*_*"])
+async def test_a_schedule_that_this_version_cannot_read_is_left_to_others(
+    lab: Lab, caplog: pytest.LogCaptureFixture, spec: str
 ) -> None:
-    strange = periodic("sweep", "c:skip:skip:Mars/Base:0_3_*_*_*")
+    strange = periodic("sweep", 1)._replace(spec=spec)
     server = await lab.server("a:1", strange)
     firing = Firing(lab.scripts, Counts())
     for _ in range(3):

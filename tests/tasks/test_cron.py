@@ -297,3 +297,12 @@ def test_any_text_is_a_cron_text_or_a_clear_mistake(text: str) -> None:
     except ValueError as exc:
         told = str(exc)
     assert told.startswith("cron ") if following is None else following > start
+
+
+def test_what_is_no_text() -> None:
+    with pytest.raises(ValueError, match=r"cron must be a text such as '0 3 \* \* \*', not 3"):
+        Cron(3)  # type: ignore[arg-type]
+
+
+def test_shows_itself() -> None:
+    assert repr(Cron("@daily", VIENNA)) == "<Cron '0 0 * * *' Europe/Vienna>"

@@ -12,8 +12,9 @@ from actionhero.errors import NotFoundError
 from actionhero.protocols.http1 import Request
 from actionhero.settings import WebSettings
 from actionhero.transports.files import OpenFile, find_file
+from actionhero.transports.http_connection import HttpConnection
 from actionhero.transports.http_files import FileAnswer, StaticFiles
-from actionhero.transports.http_sending import PIECE, WINDOW, FileBody
+from actionhero.transports.http_sending import PIECE, WINDOW, FileBody, unsent
 from tests.counting import Counts
 from tests.transports.http_kit import GET, HELLO, Kit, request, serving
 from tests.transports.serving import PATIENCE, eventually
@@ -231,3 +232,32 @@ async def test_a_client_that_is_gone_is_no_failure(
     wire.send(request("GET", "/public/large"))
     assert len(await wire.read_end()) < 1000
     assert not caplog.records
+
+
+async def test_a_reader_may_be_slow_as_long_as_it_reads(kit: Kit, tmp_path: Path) -> None:
+    (tmp_path / "huge").write_bytes(b"x" * 30_000_000)
+    wire = await kit.connect(limit=1000)
+    wire.send(request("GET", "/public/huge"))
+    await eventually(lambda: is_stuck(kit))
+    assert kit.server._state is not None
+    (connection,) = kit.server._state.connections
+    await settled(connection)
+    while unsent(connection.transport) >= connection._unsent:
+        await asyncio.wait_for(wire.reader.read(100_000), PATIENCE)
+        await asyncio.sleep(0)
+    connection.check(1e12)
+    assert not connection.transport.is_closing()
+    await settled(connection)
+    connection.check(1e12)
+    await eventually(lambda: not open_files(tmp_path / "huge"))
+
+
+async def settled(connection: HttpConnection) -> None:
+    """Return once the client takes no more, which the connection has noticed."""
+    seen, times = -1, 0
+    while times < 20 or connection._unsent > seen:
+        await asyncio.sleep(0.005)
+        now = unsent(connection.transport)
+        times = times + 1 if now == seen else 0
+        seen = now
+        connection._unsent = min(connection._unsent, now)

@@ -32,7 +32,7 @@ from actionhero.protocols.http1_replies import CONTINUE, Answer, problem
 from actionhero.transports.http_answers import AnyAnswer
 from actionhero.transports.http_files import FileAnswer
 from actionhero.transports.http_replies import Peer
-from actionhero.transports.http_sending import send_body
+from actionhero.transports.http_sending import send_body, unsent
 from actionhero.transports.http_state import HttpState, Phase
 from actionhero.transports.starter import Rest
 
@@ -125,7 +125,7 @@ class HttpConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._is_writable = False
-        self._unsent = self.transport.get_write_buffer_size()
+        self._unsent = unsent(self.transport)
         self.write_due = self._state.due(self._state.settings.write_timeout)
 
     def resume_writing(self) -> None:
@@ -139,11 +139,11 @@ class HttpConnection(asyncio.Protocol):
     def check(self, now: float) -> None:
         """Act on what is due. A slow reader may go on as long as it reads at all."""
         if self.write_due <= now:
-            unsent = self.transport.get_write_buffer_size()
-            if unsent >= self._unsent:
+            left = unsent(self.transport)
+            if left >= self._unsent:
                 self.transport.abort()
                 return
-            self._unsent = unsent
+            self._unsent = left
             self.write_due = self._state.due(self._state.settings.write_timeout)
         if self.due <= now:
             self._expire()
@@ -237,6 +237,7 @@ class HttpConnection(asyncio.Protocol):
 
     def note_progress(self) -> None:
         """The client has taken some of a file that the kernel sends."""
+        self._unsent = unsent(self.transport)
         self.write_due = self._state.due(self._state.settings.write_timeout)
 
     async def wait_writable(self) -> None:

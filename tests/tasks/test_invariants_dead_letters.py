@@ -9,7 +9,7 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 
 from actionhero.store.embedded import open_store
 from actionhero.store.inspection_scripts import Chosen, Look
-from tests.tasks.test_invariants import TaskScripts
+from tests.tasks.machine import TaskScripts
 
 Action = Literal["retry", "purge"]
 

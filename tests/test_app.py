@@ -261,6 +261,8 @@ def test_the_public_names_are_these() -> None:
     import actionhero
 
     assert sorted(actionhero.__all__) == [
+        "ALL",
+        "ANY",
         "ActionError",
         "ActionHeroError",
         "App",
@@ -268,6 +270,7 @@ def test_the_public_names_are_these() -> None:
         "Connection",
         "Discard",
         "Invocation",
+        "Peers",
         "Proceed",
         "Retry",
         "Settings",

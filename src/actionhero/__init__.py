@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from actionhero.cache import Cache
     from actionhero.connections import Connection
     from actionhero.errors import ActionError, ActionHeroError
+    from actionhero.peers import ALL, ANY, Peers
     from actionhero.settings import Settings
     from actionhero.stats import Stats
     from actionhero.tasks.queue import Tasks
@@ -43,6 +44,7 @@ else:
         "cache": ("Cache",),
         "connections": ("Connection",),
         "errors": ("ActionError", "ActionHeroError"),
+        "peers": ("ALL", "ANY", "Peers"),
         "settings": ("Settings",),
         "stats": ("Stats",),
         "tasks.queue": ("Tasks",),
@@ -62,6 +64,8 @@ else:
 
 
 __all__ = [
+    "ALL",
+    "ANY",
     "ActionError",
     "ActionHeroError",
     "App",
@@ -69,6 +73,7 @@ __all__ = [
     "Connection",
     "Discard",
     "Invocation",
+    "Peers",
     "Proceed",
     "Retry",
     "Settings",

@@ -17,6 +17,7 @@ from actionhero.definitions import Definitions
 from actionhero.errors import DefinitionError, NotConnectedError
 from actionhero.initializers import Initializer
 from actionhero.messages import Transport
+from actionhero.peers import PeerFunction, Peers
 from actionhero.services import Services
 from actionhero.settings import Settings
 from actionhero.stats import Stats
@@ -156,6 +157,16 @@ class App:
         self.definitions.add_initializer(one)
         return one
 
+    @overload
+    def peer_function(self, function: Function, /) -> PeerFunction: ...
+    @overload
+    def peer_function(self, /, *, name: str) -> Callable[[Function], PeerFunction]: ...
+    def peer_function(self, function: Any = None, /, *, name: str | None = None) -> Any:
+        """Let other servers call a typed async function: `await peers.call("name", {...})`."""
+        if function is not None:
+            return self._take(PeerFunction(function))
+        return lambda given: self._take(PeerFunction(given, name))
+
     def middleware(self, function: Middleware) -> Middleware:
         """Put `async def (invocation, proceed)` around every action."""
         self.definitions.add_middleware(function)
@@ -224,6 +235,11 @@ class App:
         return self.services.stats
 
     @property
+    def peers(self) -> Peers:
+        """The other servers. Raises `NotConnectedError`."""
+        return self.services.peers
+
+    @property
     def cache(self) -> Cache:
         """The cache. Raises `NotConnectedError`."""
         return self.services.cache
@@ -234,6 +250,8 @@ class App:
                 self.definitions.add_action(found)
             case TaskDefinition():
                 self.definitions.add_task(found)
+            case PeerFunction():
+                self.definitions.add_peer_function(found)
             case Initializer():
                 self.definitions.add_initializer(found)
             case TaskLayer():
@@ -252,5 +270,12 @@ def _walk(module: str | types.ModuleType) -> Iterator[types.ModuleType]:
 
 
 def _defined(module: types.ModuleType) -> list[Any]:
-    kinds = (Action, TaskDefinition, Initializer, GlobalMiddleware, TaskLayer)
+    kinds = (
+        Action,
+        TaskDefinition,
+        Initializer,
+        GlobalMiddleware,
+        TaskLayer,
+        PeerFunction,
+    )
     return [value for value in vars(module).values() if isinstance(value, kinds)]

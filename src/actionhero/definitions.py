@@ -5,6 +5,7 @@ from actionhero.actions.enqueued import action_task
 from actionhero.actions.routes import Routes
 from actionhero.errors import DefinitionError
 from actionhero.initializers import Initializer
+from actionhero.peers import PeerFunction
 from actionhero.tasks.middleware import Layers, TaskLayer
 from actionhero.tasks.queues import QueueDefinition
 from actionhero.tasks.task import TaskDefinition
@@ -22,6 +23,7 @@ class Definitions:
         self.middleware: list[Middleware] = []
         self.initializers: list[Initializer] = []
         self.task_layers: list[TaskLayer] = []
+        self.peer_functions: dict[str, PeerFunction] = {}
 
     def add_action(self, action: Action) -> None:
         """Take up an action. Raises `DefinitionError` if its name and version exist."""
@@ -48,6 +50,15 @@ class Definitions:
         if self.divided.setdefault(queue.name, queue) != queue:
             raise DefinitionError(
                 f"queue {queue.name!r} is defined twice, and differently; define it in one place"
+            )
+
+    def add_peer_function(self, function: PeerFunction) -> None:
+        """Take up a function for peers. Raises `DefinitionError` if its name exists."""
+        other = self.peer_functions.setdefault(function.name, function)
+        if other is not function:
+            raise DefinitionError(
+                f"peers may call {function.name!r} twice: {other.place} and {function.place}; "
+                "rename one"
             )
 
     def add_initializer(self, initializer: Initializer) -> None:

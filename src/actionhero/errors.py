@@ -41,6 +41,11 @@ but `internal_error`.
     │   ├── WrongKindError          the key holds something else: a list, no number
     │   ├── LockTimeoutError        503  the lock was not free in time (also a `TimeoutError`)
     │   └── LockLostError           the lock ran out while it was held
+    ├── PeerError
+    │   ├── UnknownPeerError        no live server has it
+    │   ├── UnknownFunctionError    … has no such function for peers
+    │   ├── PeerTimeoutError        503  it did not answer in time (also a `TimeoutError`)
+    │   └── PeerCallError           it answered with an error
     └── TaskError
         ├── QueueFullError          503  the queue is as long as it may be
         ├── UnknownTaskError        no such task, or no such task type
@@ -426,3 +431,36 @@ class LockLostError(CacheError):
     """The lock ran out while it was held: the store was away, or the loop stood still, too long."""
 
     code = "lock_lost"
+
+
+class PeerError(ActionHeroError):
+    """Something about the other servers."""
+
+    code = "peer"
+
+
+class UnknownPeerError(PeerError):
+    """No live server is so called, or has the function."""
+
+    code = "unknown_peer"
+
+
+class UnknownFunctionError(PeerError):
+    """The server has no such function for its peers."""
+
+    code = "unknown_function"
+
+
+class PeerTimeoutError(PeerError, TimeoutError):
+    """The server did not answer in time. It may have done what it was asked."""
+
+    code = "peer_timeout"
+    status = 503
+
+
+class PeerCallError(PeerError):
+    """The server answered with an error; `code` is its code."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code

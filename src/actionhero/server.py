@@ -9,12 +9,16 @@ ends the waiting.
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import socket
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NamedTuple
 
 from actionhero.actions.documentation import describe
 from actionhero.app import App
+from actionhero.peers import Peer
 from actionhero.services import Services
 from actionhero.settings import Settings
 from actionhero.settings_loading import load_settings
@@ -50,6 +54,8 @@ class Server:
         self.websocket: WebSocketEndpoint | None = None
         self.worker: Worker | None = None
         self.is_ready = False
+        self._started_at = 0
+        self._version = ""
         self._exits = contextlib.AsyncExitStack()
 
     @property
@@ -104,6 +110,9 @@ class Server:
             await self._start_worker()
             await self._start_web()
             await self._start_tcp()
+            self._started_at = round(time.time() * 1000)
+            self._version = _own_version()
+            await self.services.peers.join(self.describe, self.services.peer_functions)
             self.is_ready = True
             self._exits = exits.pop_all()
         _log.info("server started", extra={"server": self.services.server, **self._addresses()})
@@ -220,9 +229,38 @@ class Server:
             return 503, {"status": "not ready", "reasons": reasons}
         return 200, {"status": "ready"}
 
+    def describe(self) -> Peer:
+        """This server, as the others see it."""
+        parts = {"web": self.http, "websocket": self.websocket, "tcp": self.tcp}
+        roles = [name for name, part in {**parts, "tasks": self.worker}.items() if part]
+        return Peer(
+            id=self.services.server,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started_at=self._started_at,
+            version=self._version,
+            roles=tuple(roles),
+            functions=self.services.peer_functions.names,
+            load=self._load(),
+        )
+
+    def _load(self) -> dict[str, int]:
+        """What goes on here."""
+        return {
+            "actions": self.services.dispatcher.pending,
+            "websockets": len(self.websocket.watch) if self.websocket else 0,
+            "tcp": len(self.tcp.watch) if self.tcp else 0,
+        }
+
     def documentation(self) -> list[dict[str, Any]]:
         """The actions with their inputs, as TCP's and WebSocket's `documentation` show them."""
         return describe(self.app.definitions.actions, self.services.dispatcher)
+
+
+def _own_version() -> str:
+    from importlib import metadata
+
+    return metadata.version("actionhero")
 
 
 @contextlib.contextmanager

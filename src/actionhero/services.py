@@ -23,6 +23,8 @@ from actionhero.definitions import Definitions
 from actionhero.initializers import Lifespan
 from actionhero.limits import Limits
 from actionhero.messages import Call
+from actionhero.peers import Peers
+from actionhero.peers.functions import Functions
 from actionhero.settings import Settings
 from actionhero.settings_loading import load_settings
 from actionhero.stats import Stats
@@ -46,6 +48,8 @@ class Services:
         self.stats: Stats
         self.cache: Cache
         self.tasks: Tasks
+        self.peers: Peers
+        self.peer_functions: Functions
         self.dispatcher: Dispatcher
         self._provided: dict[Any, Any] = {}
         self._exits = contextlib.AsyncExitStack()
@@ -68,6 +72,7 @@ class Services:
             await services._start_initializers()
             services._open_dispatcher()
             services._check_tasks()
+            services.peer_functions = Functions(definitions.peer_functions, services)
             services._exits = exits.pop_all()
         return services
 
@@ -124,6 +129,8 @@ class Services:
         self._exits.push_async_callback(self.stats.aclose)
         self.cache = Cache(self.store, self.keys, self.settings.cache.near_entries)
         self._exits.push_async_callback(self.cache.aclose)
+        self.peers = Peers(self.store, self.keys, self.server)
+        self._exits.push_async_callback(self.peers.aclose)
         self.tasks = Tasks(
             self.store,
             self.keys,
@@ -137,6 +144,7 @@ class Services:
         self._provided |= {
             Stats: self.stats,
             Cache: self.cache,
+            Peers: self.peers,
             Tasks: self.tasks,
             Settings: self.settings,
         }

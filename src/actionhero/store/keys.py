@@ -161,3 +161,11 @@ class Keys:
     def lock(self, name: str) -> str:
         """Who holds the lock `name`."""
         return f"{self._prefix}:lock:{name}"
+
+    def peers(self) -> Sequence[str]:
+        """The servers by the end of their lease, and what each says of itself."""
+        return f"{self._prefix}:{{peers}}:live", f"{self._prefix}:{{peers}}:described"
+
+    def peer_channel(self, server: str = "") -> str:
+        """The channel of one server, or that of all."""
+        return f"{self._prefix}:peers:{server}"

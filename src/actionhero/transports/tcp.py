@@ -37,7 +37,7 @@ class TcpServer:
     ) -> None:
         self._settings = settings
         self._running = Running()
-        self._watch: Watch[TcpClient] = Watch(
+        self.watch: Watch[TcpClient] = Watch(
             stats,
             "socketServer:numberOfActiveClients",
             period=settings.idle_timeout / _LOOKS,
@@ -51,7 +51,7 @@ class TcpServer:
             welcome,
             find_file,
             documentation,
-            self._watch,
+            self.watch,
             Limits(settings.params, settings.line_bytes),
         )
         self._listener: asyncio.Server | None = None
@@ -90,9 +90,9 @@ class TcpServer:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
-        for client in self._watch:
+        for client in self.watch:
             client.end("server shutdown")
-        await self._watch.empty(deadline)
+        await self.watch.empty(deadline)
         await self._running.drain(end - asyncio.get_running_loop().time())
         self._running.close()
 

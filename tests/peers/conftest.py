@@ -1,0 +1,1 @@
+from tests.shared_store import own_store, server_url, store  # noqa: F401  fixtures

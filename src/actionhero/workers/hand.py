@@ -73,8 +73,8 @@ class Hand:
 
     def start_if_waiting(self) -> None:
         """Start one of the backlog, if a slot is free."""
-        if self._has_startable() and self._slots.take(1):
-            self._start_next()
+        if self.backlog and self._slots.take(1) and not self._start_next():
+            self._slots.give()
 
     def take_settlements(self) -> Settlements:
         """What has ended, for a tick."""
@@ -121,12 +121,14 @@ class Hand:
             self._settle(claim, CANCELLED)
             self._finished()
 
-    def _has_startable(self) -> bool:
-        return bool(self.backlog) and self._loop.time() < self.last_start + _FROZEN
-
-    def _start_next(self) -> None:
-        self.last_start = self._loop.time()
+    def _start_next(self) -> bool:
+        """Start the next one, unless this process stood still."""
+        now = self._loop.time()
+        if now >= self.last_start + _FROZEN:
+            return False
+        self.last_start = now
         self._start(self.backlog.popleft())
+        return True
 
     def _start(self, claim: Claim) -> None:
         self._running[claim] = self._loop.create_task(self._run(claim))
@@ -151,9 +153,7 @@ class Hand:
             outcome = CANCELLED
         if outcome is not None and not claim.is_dropped:
             self._settle(claim, outcome)
-        if self.backlog and not self._slots.is_contended and self._has_startable():
-            self._start_next()
-        else:
+        if not self.backlog or self._slots.is_contended or not self._start_next():
             self._slots.give()
         self._finished()
 

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test torture lint types imports check lock clean autobahn bench-http bench-websocket bench-tasks bench-store
+.PHONY: demo test torture lint types imports check lock clean autobahn bench-http bench-websocket bench-files bench-tasks bench-store
 
 demo: $(STAMP)
 	@$(BIN)/python -m actionhero demo || [ $$? -eq 130 ]
@@ -34,7 +34,7 @@ torture: $(STAMP)
 	$(BIN)/python -m tests.torture --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) \
 		$(if $(APPENDFSYNC),--appendfsync $(APPENDFSYNC))
 
-bench-http bench-websocket bench-store: bench-%: $(STAMP)
+bench-http bench-websocket bench-files bench-store: bench-%: $(STAMP)
 	$(BIN)/python -m benchmarks.$*
 
 bench-tasks: $(STAMP)

@@ -33,6 +33,7 @@ async def kit(tmp_path: Path) -> AsyncIterator[Kit]:
     [
         ("text/html", "text/html; charset=utf-8", "Grüße"),
         ("text/csv; charset=UTF-8", "text/csv; charset=UTF-8", "Grüße"),
+        ('text/plain; charset="utf-8"', 'text/plain; charset="utf-8"', "Grüße"),
         ("application/xml", "application/xml", "Grüße"),
         ("application/json", "application/json", '"Grüße"'),
         ("application/ld+json", "application/ld+json", '"Grüße"'),
@@ -43,6 +44,12 @@ async def test_a_text_of_another_type_is_sent_as_it_is(
 ) -> None:
     reply = await kit.get(f"/api/text?kind={quote(kind, safe='')}")
     assert (reply.fields["content-type"], reply.body.decode()) == (sent, body)
+
+
+async def test_a_text_is_sent_in_the_charset_that_the_action_says(kit: Kit) -> None:
+    reply = await kit.get("/api/text?kind=text/plain;%20charset=latin-1")
+    assert reply.body.decode("latin-1") == "Grüße"
+    assert (await kit.get("/api/text?kind=text/plain;%20charset=ascii")).status == 500
 
 
 async def test_bytes_have_the_type_that_the_action_says(kit: Kit) -> None:

@@ -107,9 +107,10 @@ def _show_text(status: int, text: str, content_type: str) -> Answer:
     """A text: JSON, unless the action has set another type."""
     if content_type in {"", JSON_TYPE} or content_type.partition(";")[0].endswith("+json"):
         return Answer(status, encode_json(text))
-    if content_type.startswith("text/") and "charset" not in content_type:
+    _, said, charset = content_type.lower().partition("charset=")
+    if not said and content_type.startswith("text/"):
         content_type += "; charset=utf-8"
-    return Answer(status, text.encode(), content_type)
+    return Answer(status, text.encode(charset.strip('" ') or "utf-8"), content_type)
 
 
 def _type_of(connection: Connection) -> str:

@@ -25,12 +25,17 @@ def test_another_prelude_makes_other_scripts() -> None:
 
 def test_arrivals_as_arguments() -> None:
     arrivals = Arrivals()
-    arrivals.add_ready("n", "a", b"A")
-    arrivals.add_ready("h", "b", b"B")
-    arrivals.add_ready("n", "c", b"C")
-    arrivals.add_later(Later("d", b"D", "in", 5))
-    assert arrivals.count == 4
-    assert arrivals.args() == [1, 2, 0, 1, 0, 0, "b", b"B", "a", "c", b"A", b"C", "d", b"D", "in", 5]
+    arrivals.add_ready("n", "a", b"1no-A")
+    arrivals.add_ready("h", "b", b"1ho-B")
+    arrivals.add_ready("n", "c", b"1no-C")
+    assert arrivals.is_plain
+    arrivals.add_later(Later("d", b"1no-D", "in", 5))
+    arrivals.add_later(Later("e", b"1no-E", "at", 6))
+    assert arrivals.count == 5
+    assert not arrivals.is_plain
+    ready = ["b", b"1ho-B", "a", "c", b"1no-A", b"1no-C"]
+    later = ["d", "e", b"1no-D", b"1no-E", "in", 5, "at", 6]
+    assert arrivals.args() == [1, 2, 0, 2, 0, 0, *ready, *later]
 
 
 async def test_a_store_that_lost_the_scripts_gets_them_again(client: StoreClient) -> None:

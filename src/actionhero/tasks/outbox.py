@@ -7,7 +7,6 @@ What is enqueued singly while the loop turns once is gathered, and each queue ge
 import asyncio
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from actionhero.errors import QueueFullError, StoreError, StoreReplyError
 from actionhero.store.keys import queue_of
@@ -20,11 +19,42 @@ BYTES = 4 * 1024 * 1024
 """Bytes of records in one call, about."""
 
 
-class Waiting(NamedTuple):
-    """Who waits for a task to be stored."""
+class Waiting:
+    """Who waits for tasks to be stored, and for which."""
 
-    id: str
-    future: "asyncio.Future[str | None]"
+    __slots__ = ("futures", "ids")
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.futures: list[asyncio.Future[str | None]] = []
+
+    def fail(self, error: BaseException) -> None:
+        """None of them is stored, for all we know."""
+        for future in self.futures:
+            if not future.done():
+                future.set_exception(error)
+
+    def tell(self, arrivals: Arrivals, entered: Entered, shard: str) -> None:
+        """What became of each."""
+        if entered.refused or entered.standing:
+            self._tell_apart(arrivals, entered, queue_of(shard))
+            return
+        for future in self.futures:
+            if not future.done():  # else its caller has left
+                future.set_result(None)
+
+    def _tell_apart(self, arrivals: Arrivals, entered: Entered, queue: str) -> None:
+        refused = {id.decode() for id in entered.refused}
+        standing = {
+            one.id: id.decode() for one, id in zip(arrivals.unique, entered.standing, strict=True)
+        }
+        for id, future in zip(self.ids, self.futures, strict=True):
+            if future.done():
+                continue
+            if id in refused:
+                future.set_exception(queue_full(queue, (id,)))
+            else:
+                future.set_result(standing.get(id))
 
 
 class Outbox:
@@ -38,7 +68,7 @@ class Outbox:
         self._loop = asyncio.get_running_loop()
         self._arrivals = Arrivals(most)
         self._bytes = 0
-        self._waiting: list[Waiting] = []
+        self._waiting = Waiting()
         self._sending: set[asyncio.Task[None]] = set()
 
     def put_ready(self, band: str, id: str, record: bytes) -> "asyncio.Future[str | None]":
@@ -60,7 +90,7 @@ class Outbox:
         return self._wait(unique.id, len(unique.record))
 
     def _make_room(self) -> None:
-        if not self._waiting:
+        if not self._waiting.ids:
             self._loop.call_soon(self._flush)
         elif self._arrivals.cost >= LIMIT or self._bytes >= BYTES:
             self._flush()
@@ -69,41 +99,42 @@ class Outbox:
     def _wait(self, id: str, size: int) -> "asyncio.Future[str | None]":
         self._bytes += size
         future = self._loop.create_future()
-        self._waiting.append(Waiting(id, future))
+        self._waiting.ids.append(id)
+        self._waiting.futures.append(future)
         return future
 
     def _flush(self) -> None:
-        if not self._waiting:
+        if not self._waiting.ids:
             return
         arrivals, waiting = self._arrivals, self._waiting
-        self._arrivals, self._waiting, self._bytes = Arrivals(self._most), [], 0
+        self._arrivals, self._waiting, self._bytes = Arrivals(self._most), Waiting(), 0
         try:
             sent = self._scripts.enqueue_nowait(arrivals)
         except StoreError as exc:
-            _fail(waiting, exc)
+            waiting.fail(exc)
         else:
             sent.add_done_callback(functools.partial(self._answered, arrivals, waiting))
 
     def _answered(
-        self, arrivals: Arrivals, waiting: Sequence[Waiting], sent: "asyncio.Future[Reply]"
+        self, arrivals: Arrivals, waiting: Waiting, sent: "asyncio.Future[Reply]"
     ) -> None:
         error = sent.exception()
         if error is None:
-            _tell(waiting, arrivals, Entered(*sent.result()), queue_of(self._scripts.keys.name))
+            waiting.tell(arrivals, Entered(*sent.result()), self._scripts.keys.name)
         elif isinstance(error, StoreReplyError) and error.kind == "NOSCRIPT":
             sending = self._loop.create_task(self._send(arrivals, waiting))
             self._sending.add(sending)
             sending.add_done_callback(self._sending.discard)
         else:
-            _fail(waiting, error)
+            waiting.fail(error)
 
-    async def _send(self, arrivals: Arrivals, waiting: Sequence[Waiting]) -> None:
+    async def _send(self, arrivals: Arrivals, waiting: Waiting) -> None:
         try:
             entered = await self._scripts.enqueue(arrivals)
         except Exception as exc:
-            _fail(waiting, exc)
+            waiting.fail(exc)
         else:
-            _tell(waiting, arrivals, entered, queue_of(self._scripts.keys.name))
+            waiting.tell(arrivals, entered, self._scripts.keys.name)
 
 
 def queue_full(queue: str, ids: Sequence[str]) -> QueueFullError:
@@ -114,23 +145,3 @@ def queue_full(queue: str, ids: Sequence[str]) -> QueueFullError:
         "give the queue a greater max_length",
         tuple(ids),
     )
-
-
-def _tell(waiting: Sequence[Waiting], arrivals: Arrivals, entered: Entered, queue: str) -> None:
-    refused = {id.decode() for id in entered.refused}
-    standing = {
-        one.id: id.decode() for one, id in zip(arrivals.unique, entered.standing, strict=True)
-    }
-    for id, future in waiting:
-        if future.done():
-            continue  # its caller has left
-        if id in refused:
-            future.set_exception(queue_full(queue, (id,)))
-        else:
-            future.set_result(standing.get(id))
-
-
-def _fail(waiting: Sequence[Waiting], error: BaseException) -> None:
-    for _, future in waiting:
-        if not future.done():
-            future.set_exception(error)

@@ -102,12 +102,12 @@ async def test_the_silent_are_sent_away(start: Start) -> None:
 
 
 async def test_who_waits_for_an_action_is_not_silent(start: Start) -> None:
-    kit = await start(idle_timeout=0.02)
+    kit = await start(idle_timeout=0.3)
     client = await kit.connect()
     client.send("wait")
     await eventually(lambda: kit.gate.entered == 1)
     loop = asyncio.get_running_loop()
-    end = loop.time() + 0.2
+    end = loop.time() + 0.8
     await eventually(lambda: loop.time() > end)
     kit.gate.opened.set()
     assert (await client.read())["waited"] == "x"

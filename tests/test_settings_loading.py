@@ -154,9 +154,10 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_relative_paths_mean_the_folder_of_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    elsewhere = load(tmp_path)
+    elsewhere = load(tmp_path, ACTIONHERO_WEB__FILE_ROOTS="reports,/srv/reports")
     assert elsewhere.store.url == f"embedded:{tmp_path}/.actionhero"
     assert elsewhere.web.public == f"{tmp_path}/public"
+    assert elsewhere.web.file_roots == (f"{tmp_path}/reports", "/srv/reports")
     monkeypatch.chdir(tmp_path)
     assert load(tmp_path).store.url == "embedded:.actionhero"
 

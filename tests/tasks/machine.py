@@ -265,6 +265,10 @@ class TaskScripts(RuleBasedStateMachine):
             return
         reply = self.run(tick_with(played, want, endings))
         self._judge_settled(played, endings, reply)
+        for note in reply.notes:
+            what, _, rest = note.decode().partition(" ")
+            if what in {"lapsed", "poisoned", "cancelled"}:
+                self._judge_lapse(rest.partition(" ")[0])
         self._judge_claims(played, reply)
         self._judge_replay(played, reply)
         if is_heard:
@@ -275,14 +279,18 @@ class TaskScripts(RuleBasedStateMachine):
     def _pick(self, data: st.DataObject) -> Played:
         return self.servers[data.draw(st.sampled_from(sorted(self.servers)))]
 
+    def _judge_lapse(self, id: str) -> None:
+        """It is taken from whoever has it."""
+        if id in self.holder:
+            holder, _ = self.holder.pop(id)
+            assert self._is_over(holder), f"{id} was taken from {holder}"
+
     def _judge_claims(self, played: Played, reply: TickReply) -> None:
         for id in (id.decode() for id in reply.ids):
             assert id not in self.completed, f"{id} runs again though it is done"
             assert id not in self.ordered, f"{id} runs again though it was cancelled"
             assert self.lab.now >= self.due.get(id, 0), f"{id} is early"
-            if id in self.holder:
-                holder, _ = self.holder[id]
-                assert self._is_over(holder), f"{id} was taken from {holder}"
+            assert id not in self.holder, f"{id} runs at {self.holder[id]}"
             if "@" in id:
                 name = id.rpartition("@")[2].partition(":")[0]
                 assert played.server.id.startswith(f"{name}:"), f"{id} ran on {played.server.id}"

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -17,12 +16,26 @@ from hypothesis.stateful import (
 from actionhero.store.embedded import open_store
 from actionhero.store.task_scripts import TickReply
 from tests.tasks.lab import LEASE
-from tests.tasks.machine import ENDINGS, Played, TaskScripts, next_id, sort_places
+from tests.tasks.machine import Played, TaskScripts, next_id, sort_places
 
 Dump = dict[str, object]
+DELAYS = st.sampled_from([None, None, 0, 300, 3_000])
 COST, BURST = 1_000, 2
 KEYS = ("drop", "replace", "debounce")
 """Each is the key of the unique tasks of the mode it names."""
+
+
+TURNS = st.lists(
+    st.tuples(
+        st.sampled_from([0, 1, 300, COST]),
+        st.integers(0, 2),
+        st.integers(0, 4),
+        st.sampled_from(["done", "done", "retry", "fail", "back"]),
+    ),
+    min_size=1,
+    max_size=4,
+)
+"""How long after the last one, by which server, how many it wants, how what it has ends."""
 
 
 class ControlledScripts(TaskScripts):
@@ -42,19 +55,20 @@ class ControlledScripts(TaskScripts):
     @initialize()
     def open_limits(self) -> None:
         self._limit("2 0 1")
-        for name in ("narrow", "narrow", "narrow", "slow"):
-            self.enqueue_limited(name, None)
 
-    @rule(name=st.sampled_from(["narrow", "slow"]), delay=st.none() | st.integers(0, 5_000))
-    def enqueue_limited(self, name: str, delay: int | None) -> None:
-        id = next_id("l")
-        self.kinds[id] = name
-        self.run(self.lab.put(id, name=name, is_limited=True, delay=delay))
-        self.due[id] = self.lab.now + (delay or 0)
-        self.enqueued += 1
+    @rule(data=st.data(), name=st.sampled_from(["narrow", "slow"]), count=st.integers(1, 4))
+    def enqueue_limited(self, data: st.DataObject, name: str, count: int) -> None:
+        delay = data.draw(DELAYS)
+        for _ in range(count):
+            id = next_id("l")
+            self.kinds[id] = name
+            self.run(self.lab.put(id, name=name, is_limited=True, delay=delay))
+            self.due[id] = self.lab.now + (delay or 0)
+            self.enqueued += 1
+        self._work(data)
 
-    @rule(mode=st.sampled_from(KEYS), delay=st.none() | st.integers(0, 5_000))
-    def enqueue_unique(self, mode: Any, delay: int | None) -> None:
+    @rule(data=st.data(), mode=st.sampled_from(KEYS), delay=DELAYS)
+    def enqueue_unique(self, data: st.DataObject, mode: Any, delay: int | None) -> None:
         id = next_id("u")
         dump = self.run(self.lab.dump())
         found, standing = sort_places(dump)[0], self._read_hash(dump, "unique").get(mode)
@@ -71,34 +85,44 @@ class ControlledScripts(TaskScripts):
             shown = self.run(self.lab.scripts.show(told))
             assert shown is not None
             assert shown.record.endswith(f'"params":{id}}}'.encode())
+        self._work(data)
 
-    @precondition(lambda self: self.servers)
-    @rule(data=st.data(), milliseconds=st.sampled_from([0, 100, COST]), is_done=st.booleans())
-    def work(self, data: st.DataObject, milliseconds: int, is_done: bool) -> None:
-        """All servers that live do what they do all day."""
-        for _ in range(3):
-            self.run(self.lab.advance(milliseconds))
-            for played in list(self.servers.values()):
-                self._renew(played)
-                held = sorted(played.held)
-                endings = {id: data.draw(st.sampled_from(ENDINGS)) for id in held if not is_done}
-                self._tick(played, 3, endings or dict.fromkeys(held, "done"), is_heard=True)
+    @rule(data=st.data(), is_paused=st.booleans())
+    def pause(self, data: st.DataObject, is_paused: bool) -> None:
+        self._pause(is_paused)
+        self._work(data)
 
-    @rule(is_paused=st.booleans())
-    def pause(self, is_paused: bool) -> None:
-        assert self.run(self.lab.scripts.pause(is_paused=is_paused)) == (
-            is_paused != self.is_paused
-        )
-        self.is_paused = is_paused
-
-    @rule(spec=st.sampled_from(["1 0 1", "2 0 1", "3 0 1", ""]))
-    def change_the_limit(self, spec: str) -> None:
+    @rule(data=st.data(), spec=st.sampled_from(["1 0 1", "2 0 1", "3 0 1", "3 0 1", ""]))
+    def change_the_limit(self, data: st.DataObject, spec: str) -> None:
         """Those that may run already do so. One that is taken away is not counted any more."""
         self._limit(spec)
         self.most = max(self.most, float(spec[0] if spec else "inf"))
+        self._work(data)
+
+    @rule(data=st.data())
+    def work(self, data: st.DataObject) -> None:
+        self._work(data)
+
+    def _pause(self, is_paused: bool) -> None:
+        is_new = self.run(self.lab.scripts.pause(is_paused=is_paused))
+        assert is_new == (is_paused != self.is_paused)
+        self.is_paused = is_paused
+
+    def _work(self, data: st.DataObject) -> None:
+        """Some of the servers do what they do all day, each as it likes."""
+        if not self.servers:
+            self.boot("a")
+        for milliseconds, index, want, ending in data.draw(TURNS):
+            self.run(self.lab.advance(milliseconds))
+            self.leases = sort_places(self.run(self.lab.dump()))[1]
+            if self.servers:
+                played = sorted(self.servers.items())[index % len(self.servers)][1]
+                self._renew(played)
+                self._tick(played, want, dict.fromkeys(played.held, ending), is_heard=True)
+                self.the_controls_hold()
 
     def teardown(self) -> None:
-        self.pause(False)
+        self._pause(False)
         super().teardown()
         dump = self.run(self.lab.dump())
         assert not [key for key in dump if "waiting:" in key]
@@ -146,11 +170,13 @@ class ControlledScripts(TaskScripts):
 
     # how it is judged
 
+    def _judge_lapse(self, id: str) -> None:
+        super()._judge_lapse(id)
+        self.charged.discard(id)
+
     def _judge_claims(self, played: Played, reply: TickReply) -> None:
         ids = [id.decode() for id in reply.ids]
         assert not (self.is_paused and ids)
-        lapsed = [id for id in ids if id in self.holder]
-        self.charged.difference_update(lapsed)
         super()._judge_claims(played, reply)
         for id in ids:
             if self.kinds.get(id) == "slow" and id not in self.charged:

@@ -1,9 +1,12 @@
 """`actionhero tasks failed|retry|purge`."""
 
 import json
+import sys
 
 import pytest
 
+from actionhero.cli.tasks_failed import Which, _progress, _tell
+from actionhero.tasks.dead_letters import Sweep
 from tests.cli.tasks_kit import Run, burst, enqueue, fail, on_disk
 
 __all__ = ["on_disk"]
@@ -99,3 +102,27 @@ def test_what_is_refused(actionhero: Run, args: tuple[str, ...], code: int, said
     assert ended == code
     assert said in err
     assert "Traceback" not in err
+
+
+def test_long_work_tells_a_person_how_far_it_has_come(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    far = Sweep(total=10_000, looked=500, found=400, done=400)
+    with _progress("purge") as told:
+        told(far)  # nobody looks at a pipe
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with _progress("purge") as told:
+        told(Sweep(total=100, looked=100))
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with _progress("purge") as told:
+        told(far)
+    assert capsys.readouterr().err == "\r500 of 10,000 looked at, 400 purged \n"
+
+
+def test_what_could_not_be_done_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    _tell("retry", Sweep(total=5, looked=5, found=3, done=1), Which())
+    shown = capsys.readouterr()
+    assert shown.out == "1 task is queued again\n"
+    assert "2 could not be: copies of servers that are gone" in shown.err

@@ -13,8 +13,9 @@ from actionhero.store.inspection_scripts import SCAN, Chosen, Position
 from actionhero.store.keys import Keys
 from actionhero.tasks.dead_letters import Sweep
 from actionhero.tasks.queue import Tasks
+from actionhero.tasks.task import TaskDefinition
 from tests.tasks.lab import Lab, Other, periodic
-from tests.tasks.queues import MAIL, SEND, SWEEP, URGENT, Failer, open_queues
+from tests.tasks.queues import MAIL, SEND, SWEEP, URGENT, Failer, open_queues, send
 
 NO_LUCK = '{"type":"ValueError","message":"no \\"luck\\"\\nat all","traceback":"KeyError: x"}'
 TIMEOUT = '{"type":"TimeoutError","message":"ran longer than 5s","traceback":"…"}'
@@ -154,6 +155,24 @@ async def test_retrying_the_copy_of_a_server_that_is_gone(tasks: Tasks) -> None:
         await tasks.retry(copy.id)
     assert await tasks.retry_failed() == Sweep(total=1, looked=1, found=1, done=0)
     assert await tasks.purge_failed() == Sweep(total=1, looked=1, found=1, done=1)
+
+
+async def test_a_unique_one_is_not_retried_while_another_stands(
+    store: StoreClient, keys: Keys
+) -> None:
+    once = TaskDefinition(send, name="once", unique="drop", unique_by=("email",))
+    tasks = Tasks(store, keys, {"once": once})
+    first = await once("a").enqueue()
+    await Failer(tasks).fail()
+    second = await once("a", n=2).enqueue()
+    assert second.id != first.id
+    with pytest.raises(UnknownTaskError, match="another one stands in its place"):
+        await tasks.retry(first.id)
+    assert await tasks.retry_failed() == Sweep(total=1, looked=1, found=1, done=0)
+    assert await second.cancel()
+    await tasks.retry(first.id)
+    assert await first.state() == "pending"
+    tasks.close()
 
 
 async def test_many_are_retried_the_oldest_first(tasks: Tasks) -> None:

@@ -199,7 +199,8 @@ def _tell(action: Action, sweep: "Sweep", which: Which) -> None:
     click.echo(f"{count} {_DONE[action]}")
     if left := sweep.found - sweep.done:
         report(
-            f"{left:,} could not be: copies of servers that are gone, or somebody was faster",
+            f"{left:,} could not be: copies of servers that are gone, unique ones in whose place "
+            "another one stands, or somebody was faster",
             hint="see actionhero tasks failed",
         )
 

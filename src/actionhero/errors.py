@@ -393,21 +393,6 @@ class NoResultError(TaskError):
     code = "no_result"
 
 
-def public_error(error: BaseException) -> ActionHeroError:
-    """What a client may see of `error`: itself if it is of this tree, else `InternalError`."""
-    if isinstance(error, ActionHeroError):
-        return error
-    return InternalError("the server could not complete this; the error has been logged")
-
-
-def wire_error(error: ActionHeroError) -> dict[str, Any]:
-    """The error as WebSocket, TCP, MCP and the terminal show it."""
-    shown: dict[str, Any] = {"code": error.code, "message": error.message}
-    if error.problems:
-        shown["details"] = error.problems
-    return shown
-
-
 class CacheError(ActionHeroError):
     """Something about the cache."""
 
@@ -464,3 +449,18 @@ class PeerCallError(PeerError):
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+def public_error(error: BaseException) -> ActionHeroError:
+    """What a client may see of `error`: itself if it is of this tree, else `InternalError`."""
+    if isinstance(error, ActionHeroError):
+        return error
+    return InternalError("the server could not complete this; the error has been logged")
+
+
+def wire_error(error: ActionHeroError) -> dict[str, Any]:
+    """The error as WebSocket, TCP, MCP and the terminal show it."""
+    shown: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.problems:
+        shown["details"] = error.problems
+    return shown

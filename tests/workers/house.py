@@ -12,6 +12,7 @@ from actionhero.store.client import StoreClient
 from actionhero.store.keys import Keys
 from actionhero.tasks.options import TaskOptions
 from actionhero.tasks.queue import Tasks
+from actionhero.tasks.queues import QueueDefinition
 from actionhero.tasks.task import TaskDefinition
 from actionhero.workers.worker import Worker
 
@@ -58,7 +59,15 @@ class House:
         self.provided = Provided()
         self.definitions: dict[str, TaskDefinition] = {}
         self.workers: list[Worker] = []
-        self.tasks = Tasks(client, keys, self.definitions, stats=self.stats, provider=self.provided)
+        self.queues: dict[str, QueueDefinition] = {}
+        self.tasks = Tasks(
+            client,
+            keys,
+            self.definitions,
+            stats=self.stats,
+            provider=self.provided,
+            queues=self.queues,
+        )
 
     @overload
     def task(self, function: Callable[..., Any], /) -> TaskDefinition: ...
@@ -76,6 +85,11 @@ class House:
             return definition
 
         return define if function is None else define(function)
+
+    def queue(self, name: str, **options: Any) -> QueueDefinition:
+        """A queue that is more than a name."""
+        self.queues[name] = QueueDefinition(name, **options)
+        return self.queues[name]
 
     def worker(self, *, name: str = "", concurrency: int = 10, **options: Any) -> Worker:
         """A worker that has not started."""

@@ -213,3 +213,18 @@ async def test_what_waited_while_the_process_stood_still_is_not_started() -> Non
     assert list(gated.running) == [b"a"]
     assert [claim.id for claim in hand.backlog] == [b"b"]
     assert slots.free == 1
+
+
+async def test_a_run_that_is_stopped_before_its_first_step_ends_too() -> None:
+    slots = Slots(3)
+    hand, gated = hand_of(slots)
+    hand.receive(reply(b"a", b"b", b"c"), "1", slots.take(3))
+    hand.cancel(b"a", "1")
+    hand.drop([b"b"])
+    hand.interrupt()
+    await turn()
+    assert gated.running == {}
+    ended = [(claim.id, outcome) for claim, outcome in hand.take_settlements().others]
+    assert ended == [(b"a", CANCELLED), (b"c", GIVEN_BACK)]
+    assert slots.free == 3
+    assert not hand.is_busy

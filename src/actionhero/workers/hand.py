@@ -5,9 +5,11 @@ tick that settles them. A claim that runs has one slot; so has nothing else but 
 """
 
 import asyncio
+import inspect
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, cast
 
 from actionhero.store.task_scripts import TickReply
 from actionhero.tasks.outcomes import (
@@ -94,8 +96,8 @@ class Hand:
 
     def interrupt(self) -> None:
         """Cancel what runs. It is given back, for it did not end; what is in a thread is not."""
-        for running in self._running.values():
-            running.cancel()
+        for claim in list(self._running):
+            self._stop(claim)
 
     def drop(self, ids: Iterable[bytes]) -> None:
         """Others have these: their runs are cancelled, and their outcomes count for nothing."""
@@ -103,8 +105,8 @@ class Hand:
             claim = self.held.pop(id, None)
             if claim is not None:
                 claim.is_dropped = True
-                if running := self._running.get(claim):
-                    running.cancel()
+                if claim in self._running:
+                    self._stop(claim)
         self.backlog = deque(claim for claim in self.backlog if not claim.is_dropped)
 
     def cancel(self, id: bytes, token: str) -> None:
@@ -114,8 +116,8 @@ class Hand:
             return
         claim.is_cancelled = True
         _log.info("task %s is cancelled: somebody asked for that", id.decode("utf-8", "replace"))
-        if running := self._running.get(claim):
-            running.cancel()
+        if claim in self._running:
+            self._stop(claim)
         elif claim in self.backlog:
             self.backlog.remove(claim)
             self._settle(claim, CANCELLED)
@@ -129,6 +131,18 @@ class Hand:
         self.last_start = now
         self._start(self.backlog.popleft())
         return True
+
+    def _stop(self, claim: Claim) -> None:
+        """Cancel a run. One that has not made its first step never comes to know of it."""
+        running = self._running[claim]
+        state = inspect.getcoroutinestate(cast("Coroutine[Any, Any, None]", running.get_coro()))
+        running.cancel()
+        if state == inspect.CORO_CREATED:
+            del self._running[claim]
+            if not claim.is_dropped:
+                self._settle(claim, CANCELLED if claim.is_cancelled else GIVEN_BACK)
+            self._slots.give()
+            self._finished()
 
     def _start(self, claim: Claim) -> None:
         self._running[claim] = self._loop.create_task(self._run(claim))

@@ -80,8 +80,14 @@ async def log_in(connection: Connection, value: str) -> dict[str, str]:
 
 
 async def send(
-    connection: Connection, path: str, name: str | None = None, fail: bool = False
+    connection: Connection,
+    path: str,
+    name: str | None = None,
+    fail: bool = False,
+    slow: bool = False,
 ) -> str:
+    if slow:
+        await asyncio.sleep(0)
     connection.set_header("X-Sent", "yes")
     connection.set_header("Cache-Control", "private")
     connection.send_file(path, name=name)
@@ -90,7 +96,11 @@ async def send(
     return "not sent"
 
 
-async def words(connection: Connection, size: int, coding: str = "", tag: str = "") -> list[str]:
+async def words(
+    connection: Connection, size: int, coding: str = "", tag: str = "", slow: bool = False
+) -> list[str]:
+    if slow:
+        await asyncio.sleep(0)
     if coding:
         connection.set_header("Content-Encoding", coding)
     if tag:

@@ -1,4 +1,5 @@
 import gzip
+import sys
 
 import pytest
 
@@ -43,6 +44,32 @@ def test_brotli_where_it_is_installed() -> None:
 def test_zstd_where_it_is_installed() -> None:
     zstandard = pytest.importorskip("zstandard")
     assert zstandard.ZstdDecompressor().decompress(codings()["zstd"](TEXT)) == TEXT
+
+
+def test_other_codings_come_before_gzip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "brotli", Brotli())
+    monkeypatch.setitem(sys.modules, "zstandard", Zstandard())
+    found = codings.__wrapped__()
+    assert list(found) == ["br", "zstd", "gzip"]
+    assert (found["br"](TEXT), found["zstd"](TEXT)) == (b"br 5", b"zstd 6")
+    for name in ("brotli", "zstandard"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert list(codings.__wrapped__()) == ["gzip"]
+
+
+class Brotli:
+    @staticmethod
+    def compress(body: bytes, *, quality: int) -> bytes:
+        return b"br %d" % quality
+
+
+class Zstandard:
+    class ZstdCompressor:
+        def __init__(self, *, level: int) -> None:
+            self._level = level
+
+        def compress(self, body: bytes) -> bytes:
+            return b"zstd %d" % self._level
 
 
 def test_what_was_not_asked_for_longest_makes_room() -> None:

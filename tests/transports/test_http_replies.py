@@ -107,6 +107,8 @@ async def test_an_action_sends_a_file(kit: Kit, tmp_path: Path) -> None:
     reply = await send(kit, "large")
     assert (len(reply.body), reply.fields["x-sent"]) == (PIECE * 2, "yes")
     assert (await send(kit, "a.txt", more="&fail=true")).status == 409
+    assert (await send(kit, "a.txt", more="&slow=true")).body == b"in public"
+    assert (await send(kit, "nothing", more="&slow=true")).status == 404
 
 
 async def test_what_an_action_sends_has_ranges_and_conditions(kit: Kit) -> None:
@@ -170,6 +172,9 @@ async def test_replies_are_compressed_where_that_is_set(kit: Kit, packing: Kit) 
     reply = await packing.get("/api/words?size=500", field)
     assert (reply.fields["content-encoding"], reply.fields["vary"]) == ("gzip", "Accept-Encoding")
     assert gzip.decompress(reply.body) == plain.body
+    assert (await packing.get("/api/words?size=500&slow=true", field)).body == reply.body
+    too_long = await packing.get("/api/words?size=700000", field)
+    assert too_long.fields.keys().isdisjoint(("vary", "content-encoding"))
     reply = await packing.get("/api/words?size=500")
     assert (reply.body, reply.fields["vary"]) == (plain.body, "Accept-Encoding")
     assert (await packing.get("/api/words?size=5", field)).json() == ["word"] * 5

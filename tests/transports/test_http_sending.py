@@ -213,6 +213,16 @@ async def test_a_thread_reads_what_is_not_cached(
     assert (await kit.get("/public/large")).body == large
 
 
+async def test_what_cannot_be_asked_for_counts_as_not_cached(
+    kit: Kit, large: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsupported(*_: object) -> int:
+        raise OSError(errno.EOPNOTSUPP, "no")
+
+    monkeypatch.setattr(os, "preadv", unsupported)
+    assert (await kit.get("/public/large")).body == large
+
+
 async def test_pipelined_files_come_in_order(kit: Kit, large: bytes) -> None:
     wire = await kit.connect()
     wire.send(request("GET", "/public/large") + GET + request("GET", "/public/large"))

@@ -95,8 +95,8 @@ PEERS: tuple[Peer, ...] = (
         "pgqueuer_app",
         lambda concurrency: ["pgqueuer_app.py"],  # noqa: ARG005
         length_of(("pgqueuer",)),
-        concurrency=100,
-        candidates=(10, 50, 100, 200, 400),
+        concurrency=400,
+        candidates=(50, 100, 200, 400, 800),
         store="postgres",
         traits=Traits(safe="heartbeat_timeout 10 s", held_for="30 s", period=60),
     ),
@@ -178,7 +178,7 @@ PEERS: tuple[Peer, ...] = (
         "docket_app",
         lambda concurrency: ["docket_app.py"],  # noqa: ARG005
         length_of(("XLEN", "bench:stream"), ("ZCARD", "bench:queue")),
-        concurrency=10,
+        concurrency=50,
         candidates=(10, 50, 100),
         traits=Traits(safe="redelivery_timeout 10 s", held_for="5 min"),
     ),

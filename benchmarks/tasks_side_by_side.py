@@ -108,7 +108,7 @@ def main() -> int:
         prog="python -m benchmarks.tasks_side_by_side", description=__doc__
     )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3.0, help="about the length of a run")
+    parser.add_argument("--seconds", type=float, default=2.0, help="about the length of a run")
     parser.add_argument("--peers", nargs="+", choices=names, default=names)
     parser.add_argument("--tune", nargs="+", choices=names, help="find a peer's best concurrency")
     options = parser.parse_args()

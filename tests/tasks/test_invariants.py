@@ -27,7 +27,7 @@ KEYS = ("drop", "replace", "debounce")
 
 TURNS = st.lists(
     st.tuples(
-        st.sampled_from([0, 1, 300, COST]),
+        st.sampled_from([0, 1, 300, COST, LEASE * 2 // 3]),
         st.integers(0, 2),
         st.integers(0, 4),
         st.sampled_from(["done", "done", "retry", "fail", "back"]),
@@ -87,7 +87,7 @@ class ControlledScripts(TaskScripts):
             assert shown.record.endswith(f'"params":{id}}}'.encode())
         self._work(data)
 
-    @rule(data=st.data(), is_paused=st.booleans())
+    @rule(data=st.data(), is_paused=st.sampled_from([True, True, False]))
     def pause(self, data: st.DataObject, is_paused: bool) -> None:
         self._pause(is_paused)
         self._work(data)

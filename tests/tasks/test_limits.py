@@ -189,3 +189,16 @@ async def test_a_record_of_before_its_type_was_limited_runs(lab: Lab) -> None:
     await lab.put("1", "2", "3", name="narrow")
     assert await server.claim() == ["1", "2", "3"]
     assert record("narrow")[3:4] == b"-"
+
+
+async def test_one_that_lapsed_starts_anew(lab: Lab) -> None:
+    """It may have started, so its next start counts."""
+    server = await lab.server("a:1", limits=[("slow", "0 60000 2")])
+    await put(lab, "1", "2", "3", name="slow")
+    assert await server.claim() == ["1", "2"]
+    other = await lab.server("b:1")
+    await lab.outlive(other)
+    assert await other.claim() == []
+    assert await lab.pending() == ["1", "2", "3"]
+    await lab.outlive(other, by=60_000 - LEASE)
+    assert await other.claim() == ["1"]

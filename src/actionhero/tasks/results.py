@@ -103,7 +103,7 @@ def read_result(kept: Kept, decode: Decode, task: str) -> Any:
     error = kept.error or {}
     said = ": ".join(filter(None, (error.get("type"), error.get("message"))))
     if kept.state == "failed":
-        raise TaskFailedError(f"{task} failed: {said}", error)
+        raise TaskFailedError(f"{task} failed" + (said and f": {said}"), error)
     if kept.state == "cancelled":
         raise TaskCancelledError(f"{task} {_ways_to_end(error)}")
     if error:

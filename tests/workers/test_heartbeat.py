@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from actionhero.errors import SettingsError
 from actionhero.store.client import StoreClient
 from actionhero.store.keys import Keys
 from actionhero.store.link import Command
@@ -177,3 +178,31 @@ async def test_no_error_ends_the_thread(
     await heartbeat.stop()
     assert failing.has_failed
     assert "it is tried again" in caplog.text
+
+
+async def test_what_nobody_expected_is_logged_once_and_not_the_end(
+    store: StoreClient, scripts: QueueScripts, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as a certificate that cannot be read for a while."""
+    await scripts.register("a:1", 60_000, [])
+    asked, is_mended = 0, False
+
+    def url() -> StoreUrl:
+        nonlocal asked
+        asked += 1
+        if not is_mended:
+            raise SettingsError("no such certificate")
+        return store.url
+
+    heartbeat = Heartbeat("a:1", url, LEASE)
+    heartbeat.keep("q", Lease(scripts, lambda: None))
+    heartbeat.start()
+    await until(lambda: asked >= 3)
+    assert caplog.text.count("no such certificate") == 1
+    is_mended = True
+
+    async def is_renewed() -> bool:
+        return await lease_left(store, scripts, "a:1") < 1
+
+    await until(is_renewed)
+    await heartbeat.stop()

@@ -27,6 +27,7 @@ def test_on_a_loopback_address_only_its_names_are_answered_to(address: str) -> N
         "[::1]:8080",
     ):
         assert is_allowed(hosts, host), host
+    assert is_allowed(hosts, f"[{address}]:1" if ":" in address else f"{address}:1")
     for host in (
         "example.org",
         "localhost.example.org",

@@ -71,7 +71,9 @@ ALL_HOSTS = Hosts()
 
 def hosts_of(names: tuple[str, ...], address: str) -> Hosts:
     """The hosts of a server that listens on `address`: `names`, or what is safe there."""
-    return Hosts(names or (_LOOPBACK if _is_loopback(address) else ()))
+    if names or not _is_loopback(address):
+        return Hosts(names)
+    return Hosts((*_LOOPBACK, f"[{address}]" if ":" in address else address))
 
 
 class Origins:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actionhero.app import App, around_enqueue, around_run
-from actionhero.errors import DefinitionError, TaskError
+from actionhero.errors import DefinitionError, StoreError, TaskError
 from actionhero.store.client import StoreClient
 from actionhero.store.keys import Keys
 from actionhero.tasks.middleware import Around, Layers, Proceed, TaskLayer, check_layer, through
@@ -102,6 +102,23 @@ async def test_if_one_of_many_is_refused_none_is_enqueued(define: Define) -> Non
     with pytest.raises(PermissionError, match="even"):
         await kind.connected_service.enqueue_many(tasks)  # type: ignore[attr-defined]
     assert {await task.state() for task in tasks} == {"unknown"}
+
+
+async def test_layers_around_many_see_that_they_are_not_sent(
+    define: Define, store: StoreClient
+) -> None:
+    async def note(task: Task, proceed: Proceed) -> None:
+        try:
+            await proceed()
+        except StoreError:
+            seen.append("not sent")
+            raise
+
+    kind = define(around_enqueue=(note,))
+    await store.aclose()
+    with pytest.raises(StoreError):
+        await kind.connected_service.enqueue_many([kind(), kind()])  # type: ignore[attr-defined]
+    assert seen == ["not sent"] * 2
 
 
 async def fail() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ import pytest
 
 from actionhero.codec import decode_json, encode_json
 from actionhero.deadlines import Deadlines, LimitExpiredError
+from actionhero.errors import DefinitionError
 from actionhero.store.client import StoreClient
 from actionhero.tasks.importable import ImportPlace
+from actionhero.tasks.middleware import Proceed
 from actionhero.tasks.retry import Discard, Retry
+from actionhero.tasks.task import Task, TaskDefinition
 from actionhero.telemetry import TaskContext, log_context
 from actionhero.workers.processes import (
     ChildImportError,
@@ -25,8 +29,9 @@ from actionhero.workers.processes import (
     RemoteTraceError,
 )
 from actionhero.workers.words import Run
+from tests.workers import in_processes
 from tests.workers.house import House, until
-from tests.workers.in_processes import KINDS
+from tests.workers.in_processes import KINDS, Shape, add
 
 MODULE = "tests.workers.in_processes"
 
@@ -259,12 +264,38 @@ async def test_a_cancelled_task_has_its_child_killed(house: House, tmp_path: Pat
     await until(lambda: house.stats["tasksCancelled"] == 1)
 
 
+async def test_layers_see_the_value_and_the_result_is_kept(house: House) -> None:
+    seen: list[int] = []
+
+    async def around(task: Task, proceed: Proceed) -> None:
+        seen.append((await proceed())["sum"])
+
+    kind = TaskDefinition(
+        add, name="kept", executor="process", keep_result="1m", around_run=(around,)
+    )
+    house.definitions["kept"] = kind
+    kind.connect(house.tasks)
+    task = await kind(shape=Shape(4)).enqueue()
+    await house.burst(processes=1)
+    assert seen == [5]
+    assert (await task.result(timeout=5))["sum"] == 5
+
+
+async def test_what_a_child_would_not_find_is_said_at_the_start(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(house, "add")
+    monkeypatch.setattr(in_processes, "add", in_processes.tell)
+    with pytest.raises(DefinitionError, match="where something else is"):
+        await house.start()
+
+
 async def test_children_die_with_a_server_that_is_killed(
     store: StoreClient, tmp_path: Path
 ) -> None:
     path = tmp_path / "pids"
     server = await asyncio.create_subprocess_exec(
-        *("python", "-m", "tests.workers.parent"), f"unix://{store.url.path}", str(path)
+        *(sys.executable, "-m", "tests.workers.parent"), f"unix://{store.url.path}", str(path)
     )
     await until(lambda: len(pids_in(path)) == 2)
     server.send_signal(signal.SIGKILL)

@@ -83,8 +83,13 @@ async def through_many(tasks: Iterable["Task"], send: Proceed) -> Any:
     ]
     try:
         await gate.all_wait(passing)
-        sent = await gate.open(send)
-        await asyncio.gather(*passing)
+        try:
+            sent = await gate.open(send)
+        finally:  # each layer sees how it went
+            ended = await asyncio.gather(*passing, return_exceptions=True)
+        for error in ended:
+            if isinstance(error, BaseException):
+                raise error
     finally:
         for one in passing:
             one.cancel()

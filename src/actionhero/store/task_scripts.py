@@ -31,7 +31,7 @@ _PARTS = {
 }
 _USES = {
     "tick": ("marks", "moves", "duties", "outcomes", "replay"),
-    "enqueue": ("marks", "arrivals"),
+    "enqueue": ("arrivals",),
     "register": ("marks", "moves"),
     "fire": ("marks", "moves", "duties"),
     "stop": ("marks", "moves"),
@@ -51,6 +51,8 @@ _USES = {
     "counts": ("tally",),
     "glance": ("tally",),
 }
+_WITHIN = {"arrivals": ("marks",)}
+"""Parts of a part. They are made with it, and so not by a call that does not need it."""
 
 
 NO_FLAG = ord("-")
@@ -192,8 +194,12 @@ def load_scripts(prelude: str | None = None) -> Mapping[str, Script]:
 
 
 def _compose(prelude: str, name: str) -> str:
-    parts = (f"local function {part}()\n{read_lua(_PARTS[part])}end\n" for part in _USES[name])
-    return "".join((prelude, *parts, read_lua(name)))
+    return "".join((prelude, *map(_part, _USES[name]), read_lua(name)))
+
+
+def _part(name: str) -> str:
+    inner = "".join(map(_part, _WITHIN.get(name, ())))
+    return f"local function {name}()\n{inner}{read_lua(_PARTS[name])}end\n"
 
 
 def read_lua(name: str) -> str:

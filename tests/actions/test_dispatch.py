@@ -6,6 +6,7 @@ import pytest
 
 from actionhero.actions.action import Action, ActionVersions, Invocation, Middleware, Proceed
 from actionhero.actions.dispatch import Dispatcher
+from actionhero.clock import Rate
 from actionhero.connections import Connection
 from actionhero.deadlines import Deadlines
 from actionhero.errors import (
@@ -14,7 +15,6 @@ from actionhero.errors import (
     StoreUnavailableError,
     TooManyRequestsError,
 )
-from actionhero.clock import Rate
 from actionhero.limits import Limits
 from actionhero.messages import Call, Reply, Transport
 from actionhero.telemetry import JsonFormatter, Mask

@@ -236,4 +236,4 @@ local function until_next(is_paused)
   return soonest and math.max(0, math.ceil(soonest - now)) or -1
 end
 
-return {do_duties = do_duties, until_next = until_next, start = start}
+return {is_live = m.is_live, do_duties = do_duties, until_next = until_next, start = start}

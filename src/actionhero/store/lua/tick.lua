@@ -48,8 +48,8 @@ if ARGV[at] ~= '0' then
   end
 end
 
-local status, wait, mark, is_paused = 'ok', -1, nil, false
-if call('EXISTS', PAUSED, OPENINGS) > 0 then
+local status, wait, duty, mark, is_paused = 'ok', -1, nil, nil, false
+if call('EXISTS', PAUSED, LIMITS) > 0 then
   is_paused = call('EXISTS', PAUSED) == 1
   if is_paused then
     want = 0
@@ -59,8 +59,9 @@ if call('EXISTS', PAUSED, OPENINGS) > 0 then
   end
 end
 if ARGV[4] == '1' then
-  if moves().is_live(server) then
-    duties().do_duties(server, tonumber(ARGV[5]))
+  duty = duties()
+  if duty.is_live(server) then
+    duty.do_duties(server, tonumber(ARGV[5]))
   else
     status, want = 'expired', 0
   end
@@ -94,11 +95,8 @@ while #ids < want and list <= 4 do
       local text = texts[i]
       if not text then
         notes[#notes + 1] = 'missing ' .. id
-      elseif string.byte(text, 4) ~= 45 then
-        mark = mark or marks()
-        if not mark.admit(id, text) then
-          text, aside = nil, aside + 1
-        end
+      elseif mark and not mark.admit(id, text) then
+        text, aside = nil, aside + 1
       end
       if text then
         local n = #ids + 1
@@ -120,7 +118,7 @@ if mark then
 end
 if is_paused or #ids < want then
   call('DEL', WAKE, WAKES .. server)
-  wait = has_more and 0 or duties().until_next(is_paused)
+  wait = has_more and 0 or (duty or duties()).until_next(is_paused)
 elseif call('EXISTS', HIGH, NORMAL, LOW) > 0 then
   wake(WAKE)
 end

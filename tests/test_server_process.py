@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from actionhero.store.client import StoreClient
 from actionhero.store.embedded import EmbeddedStore
 from actionhero.testing import HttpClient, TcpClient
 from tests.processes import serving, store_pid, wait_for
@@ -232,3 +233,22 @@ async def test_a_store_that_takes_nothing_is_told_by_readiness(tmp_path: Path) -
 
 async def has_worked(directory: Path, tasks: int) -> bool:
     return len(worked(directory)[1]) == tasks
+
+
+async def test_a_server_can_start_on_a_full_store(tmp_path: Path) -> None:
+    """Else nobody could work off what fills it, once the last server has ended."""
+    store = await EmbeddedStore.start(None)
+    client = await StoreClient.connect(store.url)
+    url = f"unix://{store.url.path}"
+    try:
+        async with serving(tmp_path, APP, "--store", url, "--no-tasks") as server:
+            assert (await server.http.get("/api/enqueue", n=20)).json() == 20
+        await client.execute("CONFIG", "SET", "maxmemory", 1)
+        async with serving(tmp_path, APP, "--store", url, **FAST_LEASE) as server:
+            await wait_for(lambda: has_worked(tmp_path, 20))
+            assert (await server.http.get("/api/plain")).json() == "fine"
+            response = await server.http.get("/api/enqueue", n=1)
+            assert (response.status, response.json()["code"]) == (503, "store_full")
+    finally:
+        await client.aclose()
+        await store.aclose()

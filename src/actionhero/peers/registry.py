@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from actionhero.codec import encode_json
-from actionhero.errors import StoreError
+from actionhero.errors import StoreError, StoreUnavailableError
 from actionhero.peers.peer import Peer
 from actionhero.store.scripts import Script
 
@@ -41,9 +41,10 @@ class Registry:
         return sorted((_decode(one) for one in found if one), key=lambda peer: peer.id)
 
     async def join(self, server: str, describe: Callable[[], Peer]) -> None:
-        """Be one of them from now on."""
+        """Be one of them from now on; with a store that goes away just now, when it is back."""
         self._server = server
-        await self._say(describe())
+        with contextlib.suppress(StoreUnavailableError):
+            await self._say(describe())
         self._beating = asyncio.create_task(self._go_on(describe), name="peer lease")
 
     async def leave(self) -> None:

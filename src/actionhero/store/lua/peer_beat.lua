@@ -11,6 +11,7 @@ for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT',
     redis.call('PUBLISH', ARGV[4], '{"kind":"left","server":"' .. gone .. '"}')
   end
 end
+redis.call('HDEL', KEYS[2], ARGV[1])  -- a full store lets a script go on that has begun to write
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 if redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1]) == 1 then
   redis.call('PUBLISH', ARGV[4], '{"kind":"joined","peer":' .. ARGV[3] .. '}')

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from actionhero.definitions import Definitions
-from actionhero.errors import DefinitionError, QueueFullError
+from actionhero.errors import DefinitionError, NotFoundError, QueueFullError
 from actionhero.store.client import StoreClient
 from actionhero.store.keys import Keys
 from actionhero.tasks.queue import Tasks
@@ -160,5 +160,5 @@ async def test_all_shards_are_paused(store: StoreClient, keys: Keys) -> None:
     assert [(await tasks.scripts(shard).counts()).paused for shard in shards] == [1, 1, 1]
     assert await tasks.resume("mail")
     assert not await tasks.resume("mail")
-    with pytest.raises(DefinitionError, match="no queue name"):
-        await tasks.pause("no queue")
+    with pytest.raises(NotFoundError, match="no queue 'letters'"):
+        await tasks.pause("letters")

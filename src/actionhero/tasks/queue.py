@@ -11,8 +11,8 @@ from collections.abc import Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from actionhero.clock import Duration
-from actionhero.errors import DefinitionError, NoResultError
-from actionhero.store.keys import check_queue_name, queue_of
+from actionhero.errors import DefinitionError, NoResultError, NotFoundError
+from actionhero.store.keys import queue_of
 from actionhero.tasks.dead_letters import DeadLetters
 from actionhero.tasks.middleware import NO_LAYERS, Layers, through, through_many
 from actionhero.tasks.outbox import Outbox, queue_full
@@ -183,15 +183,17 @@ class Tasks(DeadLetters, PeriodicTypes):
     async def pause(self, queue: str) -> bool:
         """Start no more tasks of a queue, on any server, until it is resumed: what runs goes on,
         what comes waits, and what periodic types would do meanwhile is put off (`every`) or missed
-        (`cron`). False if it was paused already."""
+        (`cron`). False if it was paused already. Raises `NotFoundError`."""
         return await self._set_paused(queue, is_paused=True)
 
     async def resume(self, queue: str) -> bool:
-        """Start tasks of a queue again. False if it was not paused."""
+        """Start tasks of a queue again. False if it was not paused. Raises `NotFoundError`."""
         return await self._set_paused(queue, is_paused=False)
 
     async def _set_paused(self, queue: str, *, is_paused: bool) -> bool:
-        shards = await self.shards(check_queue_name(queue)) or [queue]
+        shards = await self.shards(queue)
+        if not shards:
+            raise NotFoundError(f"there is no queue {queue!r}")
         for shard in shards:
             await self.announce(shard)
         changed = await asyncio.gather(

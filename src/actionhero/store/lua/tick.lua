@@ -108,7 +108,7 @@ while #ids < want and list <= 4 do
   end
   if aside == 0 or #found < most then
     list = list + 1
-  elseif looked > 1000 then  -- the rest is for the next tick: each has its bounds
+  elseif looked > 500 then  -- the rest is for the next tick: each has its bounds
     has_more = true
     break
   end

@@ -5,7 +5,6 @@ All that `enqueue` and `enqueue_many` must decide about a task is decided here, 
 
 import datetime
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from actionhero.clock import Duration, milliseconds, parse_duration
 from actionhero.store.task_scripts import Arrivals, Later, Unique
@@ -15,15 +14,9 @@ from actionhero.tasks.record import BANDS, new_record, with_members
 from actionhero.tasks.task import Task
 from actionhero.telemetry import current_origin
 
-
-class Addressed(NamedTuple):
-    """One task: its shard, its record, and what else its way in asks for; with neither of the two
-    it may start at once."""
-
-    shard: str
-    record: bytes
-    later: Later | None = None
-    unique: Unique | None = None
+Addressed = tuple[str, bytes, Later | None, Unique | None]
+"""One task: its shard, its record, and what else its way in asks for; with neither of the two it
+may start at once. No named tuple: making one would take a third of the time of `address`."""
 
 
 class Parcel:
@@ -43,16 +36,16 @@ class Parcel:
         """Whether it is enough for a call."""
         return self.arrivals.cost >= LIMIT or self.size >= BYTES
 
-    def add(self, task: Task, addressed: Addressed) -> None:
+    def add(self, task: Task, record: bytes, later: Later | None, unique: Unique | None) -> None:
         """One more task."""
-        self.size += len(addressed.record)
-        if addressed.unique is not None:
+        self.size += len(record)
+        if unique is not None:
             self.unique.append(task)
-            self.arrivals.add_unique(addressed.unique)
-        elif addressed.later is not None:
-            self.arrivals.add_later(addressed.later)
+            self.arrivals.add_unique(unique)
+        elif later is not None:
+            self.arrivals.add_later(later)
         else:
-            self.arrivals.add_ready(BANDS[task.definition.priority], task.id, addressed.record)
+            self.arrivals.add_ready(BANDS[task.definition.priority], task.id, record)
 
 
 def address(
@@ -75,9 +68,9 @@ def address(
     defined = queues.get(definition.queue)
     shard = definition.queue if defined is None else defined.shard_of(_common(task, key))
     if rule is None or key is None:
-        return Addressed(shard, record, later)
+        return shard, record, later, None
     how, time = ("now", 0) if later is None else (later.how, later.milliseconds)
-    return Addressed(shard, record, None, Unique(task.id, record, how, time, key, rule.mode))
+    return shard, record, None, Unique(task.id, record, how, time, key, rule.mode)
 
 
 def shard_of(queues: Queues, task: Task) -> str:
@@ -97,13 +90,12 @@ def gather(
     parcels: dict[str, Parcel] = {}
     origin = current_origin()
     for task in tasks:
-        addressed = address(queues, task, delay, at, origin)
-        shard = addressed.shard
+        shard, record, later, unique = address(queues, task, delay, at, origin)
         parcel = parcels.get(shard)
         if parcel is None:
             defined = queues.get(task.definition.queue)
             parcel = parcels[shard] = Parcel(shard, 0 if defined is None else defined.room)
-        parcel.add(task, addressed)
+        parcel.add(task, record, later, unique)
         if parcel.is_full:
             yield parcels.pop(shard)
     yield from parcels.values()

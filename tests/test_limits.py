@@ -1,7 +1,7 @@
 import pytest
 
-from actionhero.errors import StoreUnavailableError, TooManyRequestsError
 from actionhero.clock import Rate, parse_rate
+from actionhero.errors import StoreUnavailableError, TooManyRequestsError
 from actionhero.limits import Limits
 from actionhero.store.client import StoreClient
 from actionhero.store.keys import Keys

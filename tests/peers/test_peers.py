@@ -226,6 +226,23 @@ async def test_one_that_was_killed_is_gone_after_its_lease(
     assert await store.execute("HEXISTS", described, "dead:1") == 0
 
 
+async def test_a_store_that_goes_away_just_then_is_joined_later(
+    store: StoreClient, keys: Keys
+) -> None:
+    peers = Peers(store, keys, "one:1")
+    described = Peer("one:1", "host", 1, 2, "0", (), ("add",), {})
+    link, store._link = store._link, None
+    await peers.join(lambda: described, Functions(FUNCTIONS, Provider()))
+    store._link = link
+    await eventually(lambda: _is_there(peers))
+    assert await peers.call("add", {"a": 1}) == 2
+    await peers.aclose()
+
+
+async def _is_there(peers: Peers) -> bool:
+    return bool(await peers.alive())
+
+
 def test_what_may_be_called_must_be_async() -> None:
     with pytest.raises(DefinitionError, match="must be an async function"):
         PeerFunction(lambda: None)

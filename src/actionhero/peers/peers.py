@@ -1,12 +1,19 @@
 """The servers of the cluster as an app has them."""
 
+import asyncio
+import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from actionhero.clock import Duration, parse_duration
 from actionhero.codec import decode_json, encode_json
-from actionhero.errors import PeerCallError, PeerTimeoutError, UnknownPeerError
+from actionhero.errors import (
+    PeerCallError,
+    PeerTimeoutError,
+    StoreUnavailableError,
+    UnknownPeerError,
+)
 from actionhero.peers.calls import Calls
 from actionhero.peers.functions import Functions
 from actionhero.peers.peer import ALL, ANY, Message, Peer, PeerEvent, PeerReply, Target
@@ -15,6 +22,9 @@ from actionhero.peers.registry import Registry
 if TYPE_CHECKING:
     from actionhero.store.client import StoreClient
     from actionhero.store.keys import Keys
+
+_RETRY_EVERY = 0.5
+"""Seconds between two tries to join while the store is away."""
 
 
 class Peers:
@@ -25,14 +35,34 @@ class Peers:
         """The id of this process."""
         self._registry = Registry(store, keys)
         self._calls = Calls(store, keys, server)
+        self._joining: asyncio.Task[None] | None = None
 
     async def join(self, describe: Callable[[], Peer], functions: Functions) -> None:
-        """Be a server from now on, whose functions others may call."""
+        """Be a server from now on, whose functions others may call; with a store that goes away
+        just now, when it is back."""
+        try:
+            await self._join(describe, functions)
+        except StoreUnavailableError:
+            self._joining = asyncio.create_task(
+                self._join_later(describe, functions), name="join the peers"
+            )
+
+    async def _join(self, describe: Callable[[], Peer], functions: Functions) -> None:
         await self._calls.open(functions)
         await self._registry.join(self.server, describe)
 
+    async def _join_later(self, describe: Callable[[], Peer], functions: Functions) -> None:
+        while True:
+            await asyncio.sleep(_RETRY_EVERY)
+            with contextlib.suppress(StoreUnavailableError):
+                await self._join(describe, functions)
+                return
+
     async def aclose(self) -> None:
         """Be none any more."""
+        if self._joining is not None:
+            self._joining.cancel()
+            await asyncio.gather(self._joining, return_exceptions=True)
         await self._registry.leave()
         await self._calls.aclose()
 

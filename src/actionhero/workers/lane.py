@@ -235,10 +235,17 @@ class Lane:
             return low or self._is_closing or now >= hand.oldest_outcome + _HELD_BACK
         if hand.backlog and now >= hand.last_start + _STALE:
             return True
-        return self._is_hungry and not self._is_closing and self._has_room()
+        return self._is_hungry and not self._is_closing and self._can_claim()
 
-    def _has_room(self) -> bool:
-        return self._slots.free > 0 or self._ahead > len(self._hand.backlog)
+    def _can_claim(self) -> bool:
+        """Whether a tick that settles nothing claims something. Only if a slot is free: nothing has
+        finished, so nothing is known to claim ahead by. So what is in hand is worked off first, and
+        settled at once; a worker of one slot, which finishes one by one, goes on while it does."""
+        if self._slots.free:
+            return True
+        if self._slots.total > 1 or self._ahead > len(self._hand.backlog):
+            self._ahead = 0
+        return False
 
     def _latest(self) -> float:
         """When a tick is due, at the latest."""

@@ -113,8 +113,11 @@ class Reader:
             self._servers.append(process)
             await self._until_ready(process)
             return
-        async with asyncio.timeout(DEADLINE):
-            output, _ = await process.communicate()
+        try:
+            async with asyncio.timeout(DEADLINE):
+                output, _ = await process.communicate()
+        finally:
+            _kill(process)
         text = output.decode()
         assert _fits(self._own(command.expected), text), (
             f"{place}: `{command.line}` printed\n{text}\nbut the document says\n{command.expected}"
@@ -132,8 +135,11 @@ class Reader:
         for server in self._servers:
             if server.returncode is None:
                 server.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(DEADLINE):
-                await server.communicate()
+            try:
+                async with asyncio.timeout(DEADLINE):
+                    await server.communicate()
+            finally:
+                _kill(server)
 
     def _own(self, text: str) -> str:
         for written, real in self._ports.items():
@@ -155,6 +161,12 @@ class Reader:
             "ACTIONHERO_TCP__PORT": self._ports["5000"],
             "PYTHONUNBUFFERED": "1",
         }
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """End a command that hangs, with all that it has started."""
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _fits(expected: str, printed: str) -> bool:

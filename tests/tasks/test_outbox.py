@@ -65,3 +65,18 @@ async def test_everybody_hears_when_the_store_is_away(box: Outbox, store: StoreC
     for put in puts:
         with pytest.raises(StoreUnavailableError):
             await put
+
+
+async def test_whatever_goes_wrong_is_told_to_those_who_wait(
+    box: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise LookupError("a fault of ours")
+
+    monkeypatch.setattr(type(box._scripts), "enqueue_nowait", fail)
+    with pytest.raises(LookupError):
+        await asyncio.wait_for(box.put_ready("n", "1", record()), 20)
+    monkeypatch.undo()
+    monkeypatch.setattr(outbox, "Entered", fail)
+    with pytest.raises(LookupError):
+        await asyncio.wait_for(box.put_ready("n", "2", record()), 20)

@@ -8,7 +8,7 @@ import asyncio
 import functools
 from collections.abc import Sequence
 
-from actionhero.errors import QueueFullError, StoreError, StoreReplyError
+from actionhero.errors import QueueFullError, StoreReplyError
 from actionhero.store.keys import queue_of
 from actionhero.store.link import Reply
 from actionhero.store.task_scripts import Arrivals, Entered, Later, QueueScripts, Unique
@@ -110,7 +110,7 @@ class Outbox:
         self._arrivals, self._waiting, self._bytes = Arrivals(self._most), Waiting(), 0
         try:
             sent = self._scripts.enqueue_nowait(arrivals)
-        except StoreError as exc:
+        except Exception as exc:  # nobody else would tell those who wait
             waiting.fail(exc)
         else:
             sent.add_done_callback(functools.partial(self._answered, arrivals, waiting))
@@ -120,7 +120,10 @@ class Outbox:
     ) -> None:
         error = sent.exception()
         if error is None:
-            waiting.tell(arrivals, Entered(*sent.result()), self._scripts.keys.name)
+            try:
+                waiting.tell(arrivals, Entered(*sent.result()), self._scripts.keys.name)
+            except Exception as exc:
+                waiting.fail(exc)
         elif isinstance(error, StoreReplyError) and error.kind == "NOSCRIPT":
             sending = self._loop.create_task(self._send(arrivals, waiting))
             self._sending.add(sending)

@@ -67,6 +67,7 @@ async def test_a_poison_task_fails_after_its_third_lapse(lab: Lab) -> None:
     assert shown is not None
     assert shown.state == "failed"
     assert shown.troubles.startswith(b'0 3 {"type":"Lapsed"')
+    assert b'"server":"v:2"' in shown.troubles
 
 
 async def test_a_lapse_keeps_the_attempts_and_their_error(lab: Lab) -> None:

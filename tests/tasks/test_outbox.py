@@ -37,7 +37,7 @@ async def test_a_store_that_does_not_know_the_script_gets_its_text(box: Outbox, 
 async def test_a_call_is_bounded(
     box: Outbox, lab: Lab, store: StoreClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "LIMIT", 4)
+    monkeypatch.setattr(outbox, "GATHERED", 4)
     await box.put_ready("n", "first", record())
     before = store.commands_answered
     await asyncio.gather(*(box.put_ready("n", f"t{number}", record()) for number in range(10)))

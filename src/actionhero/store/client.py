@@ -102,6 +102,11 @@ class StoreClient:
             raise StoreUnavailableError(self._refusal)
         return link.send(command)
 
+    def flush(self) -> None:
+        """Send at once what would go out at the end of this turn of the loop."""
+        if self._link is not None:
+            self._link.flush()
+
     def execute_many(self, commands: Iterable[Command]) -> "asyncio.Future[list[Reply]]":
         """Ask for several commands in one write; await it for all replies, in order.
 

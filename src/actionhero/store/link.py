@@ -176,6 +176,10 @@ class Link(asyncio.Protocol):
             self._flush()
             self._transport.write(pack(command))
 
+    def flush(self) -> None:
+        """Send at once what would go out at the end of the turn: for whoever has gathered it."""
+        self._flush()
+
     def _pass_gate(self, size: int) -> None:
         if self.lost is not None:
             raise StoreUnavailableError(f"no connection to the store: {self.lost}")

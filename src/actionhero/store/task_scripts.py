@@ -228,9 +228,12 @@ class QueueScripts(InspectionScripts):
         return Entered(*await script(self._client, keys, arrivals.args()))
 
     def enqueue_nowait(self, arrivals: Arrivals) -> "asyncio.Future[Reply]":
-        """Begin to add tasks, with no coroutine between. A NOSCRIPT error is the caller's."""
+        """Begin to add tasks, at once and with no coroutine between. A NOSCRIPT error is the
+        caller's."""
         script, keys = self._scripts["enqueue"], self._keys_for(arrivals)
-        return self._client.execute(*script.command(keys, arrivals.args()))
+        sent = self._client.execute(*script.command(keys, arrivals.args()))
+        self._client.flush()
+        return sent
 
     def _keys_for(self, arrivals: Arrivals) -> Sequence[str]:
         """Each key costs the store and us as much as an argument: 5 µs in a call for one task."""

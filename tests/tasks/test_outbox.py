@@ -73,6 +73,7 @@ async def test_whatever_goes_wrong_is_told_to_those_who_wait(
     def fail(*_: object) -> None:
         raise LookupError("a fault of ours")
 
+    await box.put_ready("n", "0", record())  # the store knows the script from now on
     monkeypatch.setattr(type(box._scripts), "enqueue_nowait", fail)
     with pytest.raises(LookupError):
         await asyncio.wait_for(box.put_ready("n", "1", record()), 20)

@@ -153,8 +153,12 @@ async def test_a_plan_of_a_version_that_is_gone_gives_way(house: House) -> None:
     async def tick() -> None:
         ran.set()
 
+    async def is_settled() -> bool:
+        return not {"processing", "pending"} & set(await house.counts())
+
     await house.start()
     await asyncio.wait_for(ran.wait(), 20)
+    await until(is_settled)  # else its end is planned by what stands there then
     keys = dict(zip(QUEUE_KEYS, house.keys.queue("default").for_scripts, strict=True))
     old = '3600000 1np-{"name":"tick","params":{}}'
     await house.client.execute("HSET", keys["periodic"], "tick", old)

@@ -10,10 +10,10 @@ from actionhero.cache.copies import dump_lines, restore_lines
 from actionhero.cache.files import read_lines, write_lines
 from actionhero.cache.locks import Lock
 from actionhero.cache.near import Encoded, Near
-from actionhero.cache.objects import Objects
+from actionhero.cache.objects import Objects, encode_value
 from actionhero.cache.once import Flights
 from actionhero.clock import Duration, parse_duration
-from actionhero.codec import decode_json, encode_json
+from actionhero.codec import decode_json
 
 if TYPE_CHECKING:
     from actionhero.store.client import StoreClient
@@ -63,9 +63,8 @@ class Cache(Objects):
             async with self.lock(f"compute:{key}", lease=_COMPUTE_LEASE):
                 found = await self._get(key)
                 if found is None:
-                    value = await compute()
-                    await self.save(key, value, expire)
-                    found = encode_json(value)
+                    found = encode_value(key, await compute())
+                    await self.save_encoded(key, found, expire)
                 return found
 
         return decode_json(await self._flights.join(key, fly))
@@ -89,8 +88,8 @@ class Cache(Objects):
         many keys that were. Raises `OSError`, `MalformedError`."""
         return await restore_lines(self, read_lines(Path(path)))
 
-    async def save(self, key: str, value: Any, expire: Duration | None = None) -> None:
-        await super().save(key, value, expire)
+    async def save_encoded(self, key: str, encoded: bytes, expire: Duration | None) -> None:
+        await super().save_encoded(key, encoded, expire)
         self._forget_near(key)
 
     async def destroy(self, key: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import msgspec
 from msgspec import Raw, Struct
 
-from actionhero.cache.objects import Keys, Objects
+from actionhero.cache.objects import Objects
 from actionhero.codec import encode_json, read_json
 from actionhero.errors import MalformedError, WrongKindError
 
@@ -27,26 +27,29 @@ _decode = msgspec.json.Decoder(Copy).decode
 
 async def dump_lines(objects: Objects) -> AsyncIterator[bytes]:
     """All that is kept; of what is written meanwhile, the old or the new."""
-    page = Keys([], "0")
-    while page.next is not None:
-        page = await objects.keys(page.next)
-        for copy in await asyncio.gather(*(_copy(objects, key) for key in page.keys)):
+    async for keys in objects.pages():
+        for copy in await asyncio.gather(*(_copy(objects, key) for key in keys)):
             if copy is not None:
                 yield encode_json(copy)
 
 
 async def restore_lines(objects: Objects, lines: AsyncIterator[bytes]) -> int:
     """Keep all that has not expired; returns how many keys that were. Raises `MalformedError`."""
-    count, now = 0, await objects.now()
+    count, number, now = 0, 0, await objects.now()
     async for line in lines:
-        try:
-            copy = read_json(_decode, line)
-        except msgspec.ValidationError as exc:
-            raise MalformedError(f"line {count + 1} is no copy of a cached object: {exc}") from exc
-        if not bytes(copy.value) and copy.items is None:
-            raise MalformedError(f"line {count + 1} has neither a value nor items")
-        count += await _restore(objects, copy, now)
+        number += 1
+        count += await _restore(objects, _read(line, number), now)
     return count
+
+
+def _read(line: bytes, number: int) -> Copy:
+    try:
+        copy = read_json(_decode, line)
+    except msgspec.ValidationError as exc:
+        raise MalformedError(f"line {number} is no copy of a cached object: {exc}") from exc
+    if not bytes(copy.value) and copy.items is None:
+        raise MalformedError(f"line {number} has neither a value nor items")
+    return copy
 
 
 async def _copy(objects: Objects, key: str) -> Copy | None:

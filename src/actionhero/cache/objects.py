@@ -6,6 +6,7 @@ reads or writes a value raises `WrongKindError` for it, what forgets or counts k
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
@@ -65,8 +66,7 @@ class Objects:
 
         Raises `TooLargeError`, and `TypeError` for what does not become JSON.
         """
-        encoded = _encode(key, value)
-        await self._ask(_save, key, [encoded, _milliseconds(expire), self._keys.cache_written, key])
+        await self.save_encoded(key, encode_value(key, value), expire)
 
     async def load(self, key: str, *, touch: Duration | None = None) -> Cached | None:
         """What is kept under `key`, None if nothing is (any more). With `touch`, it is kept that
@@ -97,7 +97,7 @@ class Objects:
     async def push(self, key: str, item: Any, expire: Duration | None = None) -> int:
         """Add `item` to the end of the list under `key`; the list lives for `expire` from now on.
         Returns its length. Raises as `save`."""
-        return int(await self._ask(_push, key, [_encode(key, item), _milliseconds(expire)]))
+        return int(await self._ask(_push, key, [encode_value(key, item), _milliseconds(expire)]))
 
     async def pop(self, key: str) -> Any:
         """Take the first item of the list under `key`; None if it is empty."""
@@ -109,6 +109,10 @@ class Objects:
         return int(await self._tell_kind(key, "LLEN", self._keys.cached(key)))
 
     # as they are in the store
+
+    async def save_encoded(self, key: str, encoded: bytes, expire: Duration | None) -> None:
+        """Keep a value in JSON (`encode_value`)."""
+        await self._ask(_save, key, [encoded, _milliseconds(expire), self._keys.cache_written, key])
 
     async def encoded(self, key: str) -> bytes | None:
         """The value under `key` in JSON, without noting the read."""
@@ -142,20 +146,22 @@ class Objects:
         names = [one.decode()[skip:] for one in found]
         return Keys(names, None if following == b"0" else following.decode())
 
-    async def size(self, prefix: str = "") -> int:
-        """How many keys begin with `prefix`. Looks at every key of the store: not for hot paths."""
-        count, page = 0, Keys([], "0")
+    async def pages(self, prefix: str = "") -> AsyncIterator[list[str]]:
+        """All keys that begin with `prefix`, page by page."""
+        page = Keys([], "0")
         while page.next is not None:
             page = await self.keys(page.next, prefix=prefix)
-            count += len(page.keys)
-        return count
+            yield page.keys
+
+    async def size(self, prefix: str = "") -> int:
+        """How many keys begin with `prefix`. Looks at every key of the store: not for hot paths."""
+        return sum([len(keys) async for keys in self.pages(prefix)])
 
     async def clear(self, prefix: str = "") -> int:
         """Forget all keys that begin with `prefix`; returns how many there were."""
-        count, page = 0, Keys([], "0")
-        while page.next is not None:
-            page = await self.keys(page.next, prefix=prefix)
-            count += sum(await asyncio.gather(*(self.destroy(key) for key in page.keys)))
+        count = 0
+        async for keys in self.pages(prefix):
+            count += sum(await asyncio.gather(*(self.destroy(key) for key in keys)))
         return count
 
     async def _ask(self, script: Script, key: str, args: "list[Arg]") -> "Reply":
@@ -180,7 +186,8 @@ def _told(error: StoreReplyError, key: str) -> Exception:
     return error
 
 
-def _encode(key: str, value: Any) -> bytes:
+def encode_value(key: str, value: Any) -> bytes:
+    """A value as it is kept. Raises as `Objects.save`."""
     encoded = encode_json(value)
     if len(encoded) > VALUE_BYTES:
         raise TooLargeError(

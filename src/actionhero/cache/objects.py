@@ -130,8 +130,7 @@ class Objects:
 
     async def now(self) -> int:
         """The store's time, in milliseconds since the epoch."""
-        seconds, micros = await self._store.execute("TIME")
-        return int(seconds) * 1000 + int(micros) // 1000
+        return await self._store.now()
 
     # all of them
 

@@ -118,6 +118,11 @@ class StoreClient:
             raise StoreUnavailableError(self._refusal)
         return link.send_many(list(commands))
 
+    async def now(self) -> int:
+        """The store's time, in milliseconds since the epoch. Raises what `execute` raises."""
+        seconds, micros = await self.execute("TIME")
+        return int(seconds) * 1000 + int(micros) // 1000
+
     async def execute_blocking(self, *command: Arg, timeout: float) -> Reply:
         """Ask for a command that blocks in the store, over a link of its own.
 

@@ -137,7 +137,7 @@ class DeadLetters(Inspection):
         counts = await asyncio.gather(*(self.scripts(shard).counts() for shard in shards))
         sweep = Sweep(total=sum(one.failed for one in counts))
         if chosen.latest is None:
-            chosen = chosen._replace(latest=await self._now())
+            chosen = chosen._replace(latest=await self._client.now())
         for shard in shards:
             async for looked, found in self._batches(shard, chosen):
                 done = await self.scripts(shard).sweep(action, found)
@@ -166,18 +166,13 @@ class DeadLetters(Inspection):
     async def _chosen(
         self, name: str | None, older: Age | None, newer: Age | None, error: str | None
     ) -> Chosen:
-        now = await self._now() if older is not None or newer is not None else 0
+        now = await self._client.now() if older is not None or newer is not None else 0
         return Chosen(
             name or "",
             encode_json(error)[1:-1] if error else b"",
             None if newer is None else _moment(newer, now),
             None if older is None else _moment(older, now),
         )
-
-    async def _now(self) -> int:
-        """The store's time, ms."""
-        seconds, micros = await self._client.execute("TIME")
-        return int(seconds) * 1000 + int(micros) // 1000
 
 
 def _moment(age: Age, now: int) -> int:

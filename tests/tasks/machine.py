@@ -10,10 +10,19 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, ClassVar, TypeVar
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from actionhero.store.client import StoreClient
+from actionhero.store.embedded import open_store
 from actionhero.store.keys import Keys
 from actionhero.store.task_scripts import TickReply
 from actionhero.tasks.record import Priority
@@ -395,3 +404,25 @@ def sort_places(dump: dict[str, object]) -> tuple[dict[str, list[str]], dict[str
             found[place] = [id.decode() for id in members]
     found.setdefault("failed", [])
     return found, leases
+
+
+def play(machine: type[TaskScripts], examples: int) -> None:
+    """Play so many examples of the machine against a store of its own, the same ones every time."""
+    with asyncio.Runner() as runner:
+        client = runner.run(open_store("embedded::memory:"))
+        machine.runner, machine.client = runner, client
+        try:
+            run_state_machine_as_test(
+                machine,
+                settings=settings(
+                    max_examples=examples,
+                    stateful_step_count=30,
+                    deadline=None,
+                    derandomize=True,
+                    database=None,
+                    phases=(Phase.generate, Phase.shrink),
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        finally:
+            runner.run(client.aclose())

@@ -1,22 +1,18 @@
 """DESIGN's invariants, kept by the scripts through any order of events, on a real store."""
 
-import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     initialize,
     invariant,
     rule,
-    run_state_machine_as_test,
 )
 
-from actionhero.store.embedded import open_store
 from actionhero.store.task_scripts import TickReply
 from tests.tasks.lab import LEASE
-from tests.tasks.machine import Played, TaskScripts, next_id, sort_places
+from tests.tasks.machine import Played, TaskScripts, next_id, play, sort_places
 
 Dump = dict[str, object]
 DELAYS = st.sampled_from([None, None, 0, 300, 3_000])
@@ -210,21 +206,4 @@ class ControlledScripts(TaskScripts):
 
 @pytest.mark.parametrize(("machine", "examples"), [(TaskScripts, 12), (ControlledScripts, 20)])
 def test_the_invariants_hold(machine: type[TaskScripts], examples: int) -> None:
-    with asyncio.Runner() as runner:
-        client = runner.run(open_store("embedded::memory:"))
-        TaskScripts.runner, TaskScripts.client = runner, client
-        try:
-            run_state_machine_as_test(
-                machine,
-                settings=settings(
-                    max_examples=examples,
-                    stateful_step_count=30,
-                    deadline=None,
-                    derandomize=True,
-                    database=None,
-                    phases=(Phase.generate, Phase.shrink),
-                    suppress_health_check=list(HealthCheck),
-                ),
-            )
-        finally:
-            runner.run(client.aclose())
+    play(machine, examples)

@@ -1,15 +1,12 @@
 """The invariants, with people who purge and retry dead letters among all that else may happen."""
 
-import asyncio
 from typing import Literal
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import rule, run_state_machine_as_test
+from hypothesis.stateful import rule
 
-from actionhero.store.embedded import open_store
 from actionhero.store.inspection_scripts import Chosen, Look
-from tests.tasks.machine import TaskScripts
+from tests.tasks.machine import TaskScripts, play
 
 Action = Literal["retry", "purge"]
 
@@ -67,21 +64,4 @@ class WithDeadLetters(TaskScripts):
 
 
 def test_the_invariants_hold_with_dead_letters() -> None:
-    with asyncio.Runner() as runner:
-        client = runner.run(open_store("embedded::memory:"))
-        WithDeadLetters.runner, WithDeadLetters.client = runner, client
-        try:
-            run_state_machine_as_test(
-                WithDeadLetters,
-                settings=settings(
-                    max_examples=15,
-                    stateful_step_count=30,
-                    deadline=None,
-                    derandomize=True,
-                    database=None,
-                    phases=(Phase.generate, Phase.shrink),
-                    suppress_health_check=list(HealthCheck),
-                ),
-            )
-        finally:
-            runner.run(client.aclose())
+    play(WithDeadLetters, 15)

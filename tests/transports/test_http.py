@@ -98,16 +98,21 @@ async def test_a_drain_lets_what_runs_be_answered(tmp_path: Path) -> None:
         await asyncio.wait_for(draining, PATIENCE)
 
 
+async def half_a_request(kit: Kit) -> None:
+    """Wait until a part of a request has come."""
+    await eventually(
+        lambda: any(
+            not one._parser.is_idle
+            for one in kit.server._state.connections  # type: ignore[union-attr]
+        )
+    )
+
+
 async def test_a_drain_lets_what_is_being_sent_arrive(tmp_path: Path) -> None:
     async with serving(tmp_path) as kit:
         wire = await kit.connect()
         wire.send(GET[:-2])
-        await eventually(
-            lambda: any(
-                not one._parser.is_idle
-                for one in kit.server._state.connections  # type: ignore[union-attr]
-            )
-        )
+        await half_a_request(kit)
         draining = asyncio.ensure_future(kit.server.drain(1000.0))
         await asyncio.sleep(0)
         wire.send(GET[-2:])
@@ -132,12 +137,7 @@ async def test_no_upgrade_begins_during_a_drain(tmp_path: Path) -> None:
         wire = await kit.connect()
         asked = request("GET", "/ws", "Upgrade: websocket", "Connection: Upgrade")
         wire.send(asked[:-2])
-        await eventually(
-            lambda: any(
-                not one._parser.is_idle
-                for one in kit.server._state.connections  # type: ignore[union-attr]
-            )
-        )
+        await half_a_request(kit)
         draining = asyncio.ensure_future(kit.server.drain(1000.0))
         await asyncio.sleep(0)
         wire.send(asked[-2:])

@@ -93,7 +93,7 @@ PEERS: tuple[Peer, ...] = (
         "pgqueuer",
         ("pgqueuer[asyncpg]==1.6.0", "uvloop==0.23.0"),
         "pgqueuer_app",
-        lambda concurrency: ["pgqueuer_app.py"],  # noqa: ARG005
+        lambda _: ["pgqueuer_app.py"],
         length_of(("pgqueuer",)),
         concurrency=400,
         candidates=(50, 100, 200, 400, 800),
@@ -145,7 +145,7 @@ PEERS: tuple[Peer, ...] = (
         "arq",
         ("arq==0.28.0", "hiredis==3.5.0"),
         "arq_app",
-        lambda concurrency: ["-m", "arq", "arq_app.WorkerSettings"],  # noqa: ARG005
+        lambda _: ["-m", "arq", "arq_app.WorkerSettings"],
         length_of(("ZCARD", "arq:queue")),
         concurrency=50,
         candidates=(10, 50, 100, 200),
@@ -155,7 +155,7 @@ PEERS: tuple[Peer, ...] = (
         "saq",
         ("saq[redis]==0.26.4", "typing-extensions==4.16.0", "hiredis==3.5.0", "uvloop==0.23.0"),
         "saq_app",
-        lambda concurrency: ["-m", "saq", "saq_app.settings", "--quiet"],  # noqa: ARG005
+        lambda _: ["-m", "saq", "saq_app.settings", "--quiet"],
         length_of(("ZCARD", "saq:bench:incomplete")),
         concurrency=10,
         candidates=(1, 10, 50, 100),
@@ -165,7 +165,7 @@ PEERS: tuple[Peer, ...] = (
         "bullmq-python",
         ("bullmq==3.4.4", "hiredis==3.5.0"),
         "bullmq_app",
-        lambda concurrency: ["bullmq_app.py"],  # noqa: ARG005
+        lambda _: ["bullmq_app.py"],
         _BULLMQ,
         concurrency=50,
         candidates=(10, 50, 100, 200),
@@ -176,7 +176,7 @@ PEERS: tuple[Peer, ...] = (
         "docket",
         ("pydocket==0.27.0", "hiredis==3.5.0", "uvloop==0.23.0"),
         "docket_app",
-        lambda concurrency: ["docket_app.py"],  # noqa: ARG005
+        lambda _: ["docket_app.py"],
         length_of(("XLEN", "bench:stream"), ("ZCARD", "bench:queue")),
         concurrency=50,
         candidates=(10, 50, 100),
@@ -186,7 +186,7 @@ PEERS: tuple[Peer, ...] = (
         "rq",
         ("rq==3.0.0", "hiredis==3.5.0"),
         "rq_app",
-        lambda concurrency: ["rq_app.py"],  # noqa: ARG005
+        lambda _: ["rq_app.py"],
         length_of(
             ("LLEN", "rq:queue:bench"),
             ("LLEN", "rq:queue:bench:intermediate"),

@@ -130,7 +130,7 @@ class _Ticks:
 async def measure_distance(options: argparse.Namespace) -> None:
     """Throughput when the store is 2 ms away, beside one that is near."""
     ways: dict[str, Callable[[Path, Path], list[str]]] = {
-        "direct": lambda folder, target: [],  # noqa: ARG005
+        "direct": lambda _folder, _target: [],
         "through the proxy, no delay": lambda folder, target: _proxy(folder, target, 0.0),
         "2 ms for a round trip": lambda folder, target: _proxy(folder, target, DISTANCE),
     }

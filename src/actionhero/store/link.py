@@ -146,7 +146,7 @@ class Link(asyncio.Protocol):
             self._pass_gate(len(packed))
         future = self._create_future()
         if not self._out:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._out.append(packed)
         self._waiting.append(future)
         return future
@@ -163,7 +163,7 @@ class Link(asyncio.Protocol):
             future.set_result([])
             return future
         if not self._out:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._out += packed
         self._waiting.extend([_Batch(future, len(packed))] * len(packed))
         return future
@@ -173,12 +173,8 @@ class Link(asyncio.Protocol):
         if self._gated:
             self._pass_gate(0)
         if self._transport is not None:
-            self._flush()
+            self.flush()
             self._transport.write(pack(command))
-
-    def flush(self) -> None:
-        """Send at once what would go out at the end of the turn: for whoever has gathered it."""
-        self._flush()
 
     def _pass_gate(self, size: int) -> None:
         if self.lost is not None:
@@ -194,7 +190,8 @@ class Link(asyncio.Protocol):
                 )
             self._held += size
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send what has been gathered: at the end of the turn, or at once."""
         out = self._out
         if self._paused or not out or self._transport is None:
             return
@@ -249,7 +246,7 @@ class Link(asyncio.Protocol):
         self._paused = False
         self._held = 0
         self._set_gate()
-        self._flush()
+        self.flush()
 
     def _set_gate(self) -> None:
         self._gated = (
@@ -327,7 +324,7 @@ class Link(asyncio.Protocol):
 
     def _ping(self) -> None:
         if not self._out:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._out.append(_PING)
         self._waiting.append(_NOBODY)
 

@@ -1,0 +1,65 @@
+"""How many connections one address has.
+
+An IPv6 client is given a /64 at least (RFC 6177), so that all of a /64 is one address; an IPv4
+address that comes as IPv6 (`::ffff:192.0.2.1`) is that address.
+"""
+
+import logging
+from ipaddress import IPv6Address
+
+_log = logging.getLogger("actionhero.transports")
+
+
+def bucket_of(ip: str) -> str:
+    """What counts as one address together with `ip`; empty for a client without one."""
+    if ":" not in ip:
+        return ip
+    address = IPv6Address(ip.partition("%")[0])
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return f"{address.exploded[:19]}::/64"
+
+
+class Addresses:
+    """The connections of one transport by address. `setting` names what bounds them."""
+
+    def __init__(self, most: int, setting: str) -> None:
+        self._most = most
+        self._setting = setting
+        self._counts: dict[str, int] = {}
+        self._refused: set[str] = set()
+
+    def enter(self, ip: str) -> bool:
+        """Count a connection; False, and it is not counted, if its address has as many as it may.
+        Those without an address (unix sockets) are not counted."""
+        bucket = bucket_of(ip)
+        if not bucket:
+            return True
+        count = self._counts.get(bucket, 0)
+        if count >= self._most:
+            self._note(bucket)
+            return False
+        self._counts[bucket] = count + 1
+        return True
+
+    def leave(self, ip: str) -> None:
+        """A connection that has entered is gone."""
+        bucket = bucket_of(ip)
+        count = self._counts.get(bucket, 0) - 1
+        if count > 0:
+            self._counts[bucket] = count
+        else:
+            self._counts.pop(bucket, None)
+            self._refused.discard(bucket)
+
+    def _note(self, bucket: str) -> None:
+        """Say once of each address that it is refused, until it has gone."""
+        if bucket not in self._refused:
+            self._refused.add(bucket)
+            _log.warning(
+                "%s has %d connections and gets no more (%s); if that is a proxy, name it in "
+                "web.trusted_proxies",
+                bucket,
+                self._most,
+                self._setting,
+            )

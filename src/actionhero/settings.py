@@ -13,6 +13,7 @@ Port = Annotated[int, Meta(ge=0, le=65535)]
 Size = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
+Mode = Annotated[str, Meta(pattern="^[0-7]{3}$", description="three octal digits, such as '660'")]
 
 
 class GeneralSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,7 +35,8 @@ class GeneralSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """HTTP. Port 0 takes a free one.
+    """HTTP. Port 0 takes a free one. A `host` "unix:/path.sock" is a unix socket, of mode
+    `socket_mode`. With a `certificate` (and its `key`, if in a file of its own), PEM, it is HTTPS.
 
     `hosts` are the names it answers to; without any: loopback names while `host` is a loopback
     address, else all. `cors_origins` may read replies ("*": all others too, without cookies).
@@ -47,6 +49,9 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     enabled: bool = True
     host: str = "127.0.0.1"
     port: Port = 8080
+    socket_mode: Mode = "660"
+    certificate: str = ""
+    key: str = ""
     hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     cors_credentials: bool = False
@@ -91,11 +96,14 @@ class WebSocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class TcpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """TCP lines."""
+    """TCP lines. `host`, `socket_mode`, `certificate` and `key` are as in `[web]`."""
 
     enabled: bool = True
     host: str = "127.0.0.1"
     port: Port = 5000
+    socket_mode: Mode = "660"
+    certificate: str = ""
+    key: str = ""
     line_bytes: Size = 64 * 1024
     pending: Count = 5
     outstanding_bytes: Size = 1024 * 1024

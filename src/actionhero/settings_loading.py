@@ -101,7 +101,7 @@ def expectation(kind: Any) -> str:
     if base is int:
         return _whole_number(limits)
     if limits.pattern:
-        return "one of " + limits.pattern.strip("^()$").replace("|", ", ")
+        return limits.description or "one of " + limits.pattern.strip("^()$").replace("|", ", ")
     return "a text"
 
 

@@ -51,7 +51,7 @@ async def test_a_bound_socket_may_be_given(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = sock.getsockname()[1]
         kit = Kit(tmp_path)
-        await kit.server.start(sock)
+        await kit.server.start([sock])
         assert kit.server.port == port
         assert (await kit.ask(GET)).json() == HELLO
         await kit.aclose()

@@ -293,7 +293,7 @@ async def test_it_listens_on_a_socket_that_is_given(start: Start) -> None:
     await kit.server.drain(0.0)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        await kit.server.start(listener.dup())
+        await kit.server.start([listener.dup()])
     assert kit.server.port == port
 
 

@@ -1,35 +1,31 @@
-"""The HTTP server: one listening socket, its connections, and the one timer that bounds them.
+"""The HTTP server: where it listens, its connections, and the one timer that bounds them.
 
 A connection says when it is due (`http_connection`); the timer looks at all of them once a turn,
 which is a second unless a limit is short. That costs a connection nothing while it is served.
-
-The connections are aiofastnet's, which picows was written for: a WebSocket message is read for
-1.2 µs less than through the loop's own, and HTTP costs the same.
 """
 
 import asyncio
 import socket
 import sys
 import time
-from collections.abc import Mapping
-from typing import Any
-
-import aiofastnet
+from collections.abc import Mapping, Sequence
 
 from actionhero.actions.dispatch import Counter, Dispatcher
 from actionhero.actions.routes import Routes
-from actionhero.errors import ListenError
 from actionhero.protocols.http1 import Upgrade
 from actionhero.protocols.http1_origins import Origins, hosts_of
 from actionhero.protocols.http1_replies import Fields, Heads, read_constant
 from actionhero.settings import WebSettings
+from actionhero.transports.accepting import Acceptor
+from actionhero.transports.connecting import Bounds, Connector
 from actionhero.transports.http_answers import Answers, Probe
 from actionhero.transports.http_connection import HttpConnection
 from actionhero.transports.http_files import StaticFiles
 from actionhero.transports.http_state import HttpState
-from actionhero.transports.listening import Place, why_not
+from actionhero.transports.listening import Address, Doors, Place, open_doors
+from actionhero.transports.tls import Tls, tls_of
 
-_BACKLOG = 2048
+_ALPN = ("http/1.1",)
 
 
 class HttpServer:
@@ -37,7 +33,7 @@ class HttpServer:
 
     `probes` are paths with a function each that gives a status and a JSON value; `upgrades` are
     paths with what takes a connection over there. With a `server_name`, replies have `Server`.
-    Raises `SettingsError` for hosts, origins and header fields that cannot be ones.
+    Raises `SettingsError` for hosts, origins, header fields and certificates that cannot be ones.
     """
 
     def __init__(
@@ -67,13 +63,21 @@ class HttpServer:
         )
         self._stats = stats
         self._state: HttpState | None = None
-        self._listener: asyncio.Server | None = None
+        self._acceptor: Acceptor | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.port = settings.port
-        """The port that it listens on, once it has started; 0 for a unix socket."""
+        self.tls: Tls | None = tls_of("web", settings.certificate, settings.key, _ALPN)
+        self.address = Address(settings.host, settings.port)
+        """Where it listens, once it has started."""
 
-    async def start(self, sock: socket.socket | None = None, *, reuse_port: bool = False) -> None:
-        """Listen on the port of the settings, or on a socket that is bound already.
+    @property
+    def port(self) -> int:
+        """The port that it listens on, once it has started; 0 for a unix socket."""
+        return self.address.port
+
+    async def start(
+        self, sockets: Sequence[socket.socket] = (), *, reuse_port: bool = False
+    ) -> None:
+        """Listen where the settings say, or on sockets that listen already.
 
         Raises `ListenError` with what to do about it.
         """
@@ -85,34 +89,28 @@ class HttpServer:
             self._hosts,
             self._origins,
         )
-        where: dict[str, Any] = {"sock": sock}
-        if sock is None:
-            where = {"host": self._settings.host, "port": self._settings.port}
-            where["reuse_port"] = reuse_port or None
-        try:
-            self._listener = await aiofastnet.create_server(
-                state.loop, lambda: HttpConnection(state), backlog=_BACKLOG, **where
-            )
-        except (OSError, OverflowError) as exc:
-            raise ListenError(why_not(exc, self._place())) from exc
-        self._state = state
-        self.port = _port_of(self._listener)
-        self._turn(state)
-
-    def _place(self) -> Place:
         settings = self._settings
-        return Place(
-            "HTTP", settings.host, settings.port, "--port", "ACTIONHERO_WEB__PORT", "--host"
+        doors = Doors(sockets) if sockets else open_doors(web_place(settings), reuse_port)
+        bounds = Bounds(
+            lambda: state.count,
+            settings.connections,
+            settings.header_timeout,
+            settings.write_timeout,
         )
+        connector = Connector(lambda: HttpConnection(state), bounds, self.tls)
+        self._acceptor = Acceptor(doors, connector.connect, name="HTTP", setting="web.connections")
+        self.address = doors.address
+        self._state = state
+        self._turn(state)
 
     async def drain(self, timeout: float) -> None:
         """Accept no more; close what is idle, answer what runs, and after `timeout` seconds end
         the rest. Connections that another protocol has taken over are not touched."""
         state = self._state
-        if state is None or self._listener is None:
+        if state is None or self._acceptor is None:
             return
         state.is_draining = True
-        self._listener.close()
+        self._acceptor.close()
         for connection in tuple(state.connections):
             connection.drain()
         try:
@@ -125,7 +123,7 @@ class HttpServer:
             state.starter.close()
             if self._timer is not None:
                 self._timer.cancel()
-            self._state = self._timer = self._listener = None
+            self._state = self._timer = self._acceptor = None
 
     async def aclose(self) -> None:
         """Stop at once; what runs is cancelled."""
@@ -154,6 +152,19 @@ class HttpServer:
             state.requests = 0
 
 
+def web_place(settings: WebSettings) -> Place:
+    """Where HTTP listens."""
+    return Place(
+        "HTTP",
+        settings.host,
+        settings.port,
+        "--port",
+        "ACTIONHERO_WEB__PORT",
+        "--host",
+        settings.socket_mode,
+    )
+
+
 def _read_origins(settings: WebSettings) -> Origins | None:
     """The origins of CORS; None without any, so that replies need not look."""
     origins = Origins(
@@ -168,8 +179,3 @@ def _constant_fields(settings: WebSettings, origins: Origins | None) -> Fields:
     """What every reply has."""
     fields = read_constant(settings.security_headers)
     return (*fields, ("Vary", "Origin")) if origins and origins.differ else fields
-
-
-def _port_of(listener: asyncio.Server) -> int:
-    address = listener.sockets[0].getsockname()
-    return address[1] if isinstance(address, tuple) else 0

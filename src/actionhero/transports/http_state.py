@@ -84,9 +84,14 @@ class HttpState:
         return self.now + seconds + self.turn
 
     @property
+    def count(self) -> int:
+        """How many connections there are, those included that another protocol has."""
+        return len(self.connections) + self._handed_over
+
+    @property
     def is_full(self) -> bool:
         """Whether there are as many connections as there may be."""
-        return len(self.connections) + self._handed_over >= self.settings.connections
+        return self.count >= self.settings.connections
 
     def hand_over(self, connection: "HttpConnection") -> Callable[[], None]:
         """Count a connection as one of another protocol until the returned function is called."""

@@ -1,4 +1,4 @@
-"""TCP: one listening socket and its clients.
+"""TCP: where it listens, and its clients.
 
 A client is told when it may not come in (too many are there), and when it has to go: the server
 stops, or it was silent for too long.
@@ -6,24 +6,30 @@ stops, or it was silent for too long.
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from actionhero.actions.dispatch import Dispatcher
-from actionhero.errors import ListenError
 from actionhero.protocols.verbs import Limits
 from actionhero.settings import TcpSettings
+from actionhero.transports.accepting import Acceptor
 from actionhero.transports.calls import Running, Stats
-from actionhero.transports.listening import Place, why_not
+from actionhero.transports.connecting import Bounds, Connector
+from actionhero.transports.listening import Address, Doors, Place, open_doors
 from actionhero.transports.tcp_client import LINGER, Desk, FindFile, TcpClient
+from actionhero.transports.tls import Tls, tls_of
 from actionhero.transports.watch import Watch
 
-_BACKLOG = 2048
+_HANDSHAKE = 10.0
+"""Seconds for a client to begin with TLS."""
 _LOOKS = 4
 """How often a client is looked at within its idle timeout: it ends at most a quarter late."""
 
 
 class TcpServer:
-    """Serves actions and verbs over TCP lines."""
+    """Serves actions and verbs over TCP lines.
+
+    Raises `SettingsError` for a certificate that cannot be used.
+    """
 
     def __init__(
         self,
@@ -54,32 +60,34 @@ class TcpServer:
             self.watch,
             Limits(settings.params, settings.line_bytes),
         )
-        self._listener: asyncio.Server | None = None
-        self.port = settings.port
-        """The port that it listens on, once it has started; 0 for a unix socket."""
+        self._acceptor: Acceptor | None = None
+        self.tls: Tls | None = tls_of("tcp", settings.certificate, settings.key)
+        self.address = Address(settings.host, settings.port)
+        """Where it listens, once it has started."""
 
-    async def start(self, sock: socket.socket | None = None, reuse_port: bool = False) -> None:
-        """Listen on the port of the settings, or on a socket that is bound already.
+    @property
+    def port(self) -> int:
+        """The port that it listens on, once it has started; 0 for a unix socket."""
+        return self.address.port
+
+    async def start(
+        self, sockets: Sequence[socket.socket] = (), *, reuse_port: bool = False
+    ) -> None:
+        """Listen where the settings say, or on sockets that listen already.
 
         Raises `ListenError` with what to do about it.
         """
-        try:
-            self._listener = await self._listen(sock, reuse_port)
-        except (OSError, OverflowError) as exc:
-            raise ListenError(why_not(exc, self._place())) from exc
-        address = self._listener.sockets[0].getsockname()
-        self.port = address[1] if isinstance(address, tuple) else 0
-
-    def _place(self) -> Place:
         settings = self._settings
-        return Place(
-            "TCP",
-            settings.host,
-            settings.port,
-            "--tcp-port",
-            "ACTIONHERO_TCP__PORT",
-            "ACTIONHERO_TCP__HOST",
+        doors = Doors(sockets) if sockets else open_doors(tcp_place(settings), reuse_port)
+        bounds = Bounds(
+            lambda: len(self.watch),
+            settings.connections,
+            min(_HANDSHAKE, settings.idle_timeout),
+            settings.write_timeout,
         )
+        connector = Connector(lambda: TcpClient(self._desk), bounds, self.tls)
+        self._acceptor = Acceptor(doors, connector.connect, name="TCP", setting="tcp.connections")
+        self.address = doors.address
 
     async def drain(self, deadline: float) -> None:
         """Accept no more; say goodbye to each client when its running actions have answered.
@@ -87,27 +95,24 @@ class TcpServer:
         After `deadline` seconds the rest is dropped, and what still runs cancelled.
         """
         end = asyncio.get_running_loop().time() + deadline
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        if self._acceptor is not None:
+            self._acceptor.close()
+            self._acceptor = None
         for client in self.watch:
             client.end("server shutdown")
         await self.watch.empty(deadline)
         await self._running.drain(end - asyncio.get_running_loop().time())
         self._running.close()
 
-    async def _listen(self, sock: socket.socket | None, reuse_port: bool) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
 
-        def accept() -> TcpClient:
-            return TcpClient(self._desk)
-
-        if sock is not None:
-            return await loop.create_server(accept, sock=sock, backlog=_BACKLOG)
-        return await loop.create_server(
-            accept,
-            self._settings.host,
-            self._settings.port,
-            backlog=_BACKLOG,
-            reuse_port=reuse_port or None,
-        )
+def tcp_place(settings: TcpSettings) -> Place:
+    """Where TCP listens."""
+    return Place(
+        "TCP",
+        settings.host,
+        settings.port,
+        "--tcp-port",
+        "ACTIONHERO_TCP__PORT",
+        "ACTIONHERO_TCP__HOST",
+        settings.socket_mode,
+    )

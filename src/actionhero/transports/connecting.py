@@ -1,0 +1,68 @@
+"""From an accepted socket to a connection with a protocol; over TLS, shaken hands with.
+
+- Who has not shaken hands yet is a connection like any: it counts among those there may be, and
+  has its time. Over TLS there is no way to say that there are too many, so those are closed.
+- The connections are aiofastnet's, which picows was written for: a WebSocket message is read for
+  1.2 µs less than through the loop's own, and HTTP costs the same.
+"""
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import Callable
+
+import aiofastnet
+from msgspec import Struct
+
+from actionhero.transports.tls import Tls
+
+_RECORD = 16 * 1024 + 64
+"""Bytes of a TLS record. Each connection has a buffer of some, each way; aiofastnet's own are of
+16, half a megabyte in all."""
+
+
+class Bounds(Struct, frozen=True):
+    """What bounds the connections: how many there are by `count`, how many there may be, and the
+    seconds for a handshake and for what is unsent at the end."""
+
+    count: Callable[[], int]
+    most: int
+    handshake_timeout: float
+    shutdown_timeout: float
+
+
+class Connector:
+    """Gives each accepted socket a protocol of its own."""
+
+    def __init__(
+        self, make_protocol: Callable[[], asyncio.Protocol], bounds: Bounds, tls: Tls | None
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._make_protocol = make_protocol
+        self._bounds = bounds
+        self._tls = tls
+        self._shaking = 0
+
+    async def connect(self, sock: socket.socket) -> None:
+        """Have a protocol take it. Raises `OSError` if it does not come to that."""
+        if self._tls is None:
+            await aiofastnet.connect_accepted_socket(self._loop, self._make_protocol, sock)
+            return
+        bounds = self._bounds
+        if bounds.count() + self._shaking >= bounds.most:
+            raise OSError(errno.EUSERS, os.strerror(errno.EUSERS))
+        self._shaking += 1
+        try:
+            await aiofastnet.connect_accepted_socket(
+                self._loop,
+                self._make_protocol,
+                sock,
+                ssl=self._tls.context,
+                ssl_handshake_timeout=bounds.handshake_timeout,
+                ssl_shutdown_timeout=bounds.shutdown_timeout,
+                ssl_incoming_bio_size=2 * _RECORD,
+                ssl_outgoing_bio_size=4 * _RECORD,
+            )
+        finally:
+            self._shaking -= 1

@@ -19,6 +19,7 @@ from typing import Any, Union
 import msgspec
 from msgspec import Struct, convert
 
+from actionhero.codec.jsonrules import check_depth, check_names, is_open
 from actionhero.codec.jsontext import decode_json, encode_json, read_json
 from actionhero.codec.problems import Field, fields_of, find_problems, missing, problem_of, strip
 from actionhero.errors import DefinitionError, InputProblem, InvalidInputError, MalformedError
@@ -33,6 +34,7 @@ class Inputs:
 
     __slots__ = (
         "_decode",
+        "_is_open",
         "_nested",
         "_plain",
         "_positional",
@@ -63,6 +65,7 @@ class Inputs:
         self._required = frozenset(name for name, field in self.fields.items() if field.required)
         self._plain = all(_is_plain(field.kind) for field in self.fields.values())
         self._nested = not all(_is_scalar(field.kind) for field in self.fields.values())
+        self._is_open = is_open(struct)
         self._decode: Callable[[bytes], Struct] = msgspec.json.Decoder(struct).decode
 
     def read(self, words: Words, body: bytes | None) -> Struct:
@@ -79,13 +82,27 @@ class Inputs:
             return self._read_mixed(words, {})
         if not words:
             try:
-                return self._decode(body)
+                values = self._decode(body)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 return self.decode(body)  # and say what is wrong
+            # with as many colons as there are required fields, each name is there once
+            if self._is_open or body.count(b":") > len(self._required):
+                self._check(body)
+            return values
         given = decode_json(body)
         if not isinstance(given, dict):
             raise InvalidInputError((_not_an_object(given),))
+        check_depth(body)
+        check_names(body)
         return self._read_mixed(words, given)
+
+    def _check(self, body: bytes) -> None:
+        """Refuse what the types leave open. Messages have one name more, that of the action."""
+        if self._is_open:
+            check_depth(body)
+        names = len(self._required)
+        if body.count(b":") != names + 1 or b'"action":' not in body:
+            check_names(body)
 
     def decode(self, body: bytes) -> Struct:
         """The inputs from a JSON object. Raises as `read`."""

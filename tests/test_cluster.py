@@ -1,4 +1,4 @@
-"""The manager with small servers of its own: starts, deaths, signals, ports.
+"""The manager with small servers of its own: starts, deaths, signals.
 
 Each runs in a Python of its own, since the manager forks and takes the process's signals.
 """
@@ -6,7 +6,6 @@ Each runs in a Python of its own, since the manager forks and takes the process'
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -14,9 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-
-from actionhero.cluster import reserved_port
-from actionhero.errors import ListenError
 
 DEADLINE = 30.0
 _PRELUDE = """
@@ -223,32 +219,3 @@ def test_a_stop_during_the_first_start_leaves_nothing(manage: Start) -> None:
     assert manager.line() == "begins"
     manager.send(signal.SIGTERM)
     assert manager.ends() == (0, "")
-
-
-def test_a_reserved_port_can_be_shared_but_not_taken() -> None:
-    with reserved_port("127.0.0.1", 0) as port:
-        assert port > 0
-        with socket.socket() as server:
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            server.bind(("127.0.0.1", port))
-            server.listen()
-            with socket.create_connection(("127.0.0.1", port)) as client:
-                assert client.getpeername()[1] == port
-            with pytest.raises(ListenError, match=r"is in use by .* with --port"):
-                reserved_port("127.0.0.1", port).__enter__()
-
-
-def test_a_port_whose_last_connections_linger_can_be_reserved() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        client = socket.create_connection(("127.0.0.1", port))
-        server.accept()[0].close()
-        client.close()
-    with reserved_port("127.0.0.1", port) as reserved:
-        assert reserved == port
-
-
-@pytest.mark.parametrize("host", ["203.0.113.1", "no such host"])
-def test_a_host_that_is_not_ours_is_refused(host: str) -> None:
-    with pytest.raises(ListenError, match="is not an address of"), reserved_port(host, 0):
-        pass

@@ -8,26 +8,22 @@ Rules
 - A server that dies is started again, after a pause that doubles with each death; one that dies
   three times in a row before it was ready ends them all.
 - The first TERM or INT lets the servers drain, the second makes them stop, a third kills them.
+  HUP is passed on, if that means something to them, unless it says that the terminal is gone.
 - Servers hold the reading end of a pipe whose writing end only the manager has: when the manager
   is gone, however it went, they drain and stop.
-- The ports are bound by the manager too, without listening, so that they are the same for all,
-  stay ours between two servers, and are refused if somebody else has them.
+- What the servers listen on is kept by whoever runs the manager (`listening.shared`), so that it
+  stays ours between two servers.
 """
 
 import contextlib
-import errno
 import logging
 import os
 import select
 import signal
-import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
-
-from actionhero.errors import ListenError
 
 Serve = Callable[[int, Callable[[], None]], int]
 """Runs server number n in a child process until it is stopped; calls its second argument when it
@@ -74,8 +70,10 @@ class _Place:
 class Cluster:
     """N servers. `run` blocks; it must be called where no event loop and no thread runs."""
 
-    def __init__(self, size: int, serve: Serve) -> None:
+    def __init__(self, size: int, serve: Serve, *, passes_hangup: bool = False) -> None:
         self._serve = serve
+        self._handled = (*_SIGNALS, signal.SIGHUP) if passes_hangup else _SIGNALS
+        self._had_terminal = os.isatty(0)
         self._places = [_Place(number) for number in range(size)]
         self._signals: list[int] = []
         self._has_run = False
@@ -133,9 +131,18 @@ class Cluster:
     def _take_signals(self) -> None:
         taken, self._signals = self._signals, []
         for number in taken:
-            if number != signal.SIGCHLD:
+            if number == signal.SIGHUP and not (self._had_terminal and not os.isatty(0)):
+                self._pass_on_hangup()
+            elif number != signal.SIGCHLD:
                 self._stop()
                 self._code = self._code or (128 + number if number == signal.SIGINT else 0)
+
+    def _pass_on_hangup(self) -> None:
+        """Tell the servers that are ready; the others have just begun anyway."""
+        for place in self._places:
+            if place.pid and place.is_ready:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(place.pid, signal.SIGHUP)
 
     def _stop(self) -> None:
         """Ask the servers to end, more firmly each time."""
@@ -171,13 +178,13 @@ class Cluster:
     def _start(self, place: _Place) -> None:
         ready_in, ready_out = os.pipe()
         place.next_start, place.is_ready, place.started = None, False, time.monotonic()
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._handled)
         sys.stdout.flush()
         sys.stderr.flush()
         place.pid = os.fork()
         if place.pid == 0:
             self._become_server(place, ready_out)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._handled)
         os.close(ready_out)
         place.ready_pipe = ready_in
 
@@ -187,11 +194,11 @@ class Cluster:
         try:
             os.setpgid(0, 0)
             signal.set_wakeup_fd(-1)
-            for number in _SIGNALS:
+            for number in self._handled:
                 signal.signal(number, signal.SIG_DFL)
             self._close_manager_ends()
             _follow(self._life_in)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, self._handled)
             code = self._serve(place.number, lambda: _tell(ready_out))
         finally:
             with contextlib.suppress(Exception):
@@ -210,7 +217,7 @@ class Cluster:
     def _handlers(self) -> Iterator[None]:
         before = {
             number: signal.signal(number, lambda n, _: self._signals.append(n))
-            for number in _SIGNALS
+            for number in self._handled
         }
         try:
             yield
@@ -230,54 +237,6 @@ class Cluster:
             signal.set_wakeup_fd(before)
             for end in (self._wake_in, self._wake_out, self._life_in, self._life_out):
                 os.close(end)
-
-
-@contextlib.contextmanager
-def reserved_port(host: str, port: int, flag: str = "--port") -> Iterator[int]:
-    """Keep a port for servers that will share it; 0 takes a free one. Raises `ListenError`, whose
-    message names the `flag` that chooses another."""
-    family, _, _, _, address = _resolve(host, port)[0]
-    with contextlib.ExitStack() as exits:
-        try:
-            with _bound(family, address, socket.SO_REUSEADDR) as probe:
-                address = probe.getsockname()
-            exits.enter_context(_bound(family, address, socket.SO_REUSEADDR, socket.SO_REUSEPORT))
-        except OSError as exc:
-            raise ListenError(_why(exc, host, port, flag)) from exc
-        yield address[1]
-
-
-def _bound(family: int, address: Any, *options: int) -> socket.socket:
-    """A socket bound to an address; without `SO_REUSEPORT` only if nobody listens there."""
-    one = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        for option in options:
-            one.setsockopt(socket.SOL_SOCKET, option, 1)
-        one.bind(address)
-    except BaseException:
-        one.close()
-        raise
-    return one
-
-
-def _why(error: OSError, host: str, port: int, flag: str) -> str:
-    where = f"port {port} on {host}"
-    if error.errno == errno.EADDRINUSE:
-        return f"{where} is in use by another program; stop that, or choose another with {flag}"
-    if error.errno == errno.EACCES:
-        return f"{where} may not be opened by this user; choose one above 1023 with {flag}"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is not an address of this machine; see --host"
-    return f"cannot listen on {where}: {error.strerror or error}"
-
-
-def _resolve(host: str, port: int) -> list[tuple[Any, Any, Any, str, Any]]:
-    try:
-        return socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-    except OSError as exc:
-        raise ListenError(f"{host!r} is not an address of this machine; see --host") from exc
 
 
 def _tell(ready_out: int) -> None:

@@ -3,7 +3,7 @@
 Up: store, tables, initializers, workers, transports. Down: the transports accept no more and the
 workers claim no more; what runs may finish until the deadline; what never started is given back;
 then teardowns, the last flush of the stats, the store. SIGTERM or SIGINT begins it, a second one
-ends the waiting.
+ends the waiting. SIGHUP has the certificates read again, where there are any.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from actionhero.actions.documentation import describe
@@ -40,14 +40,23 @@ class Burst(NamedTuple):
 
 
 class Server:
-    """A server for one app. `http_port` and `tcp_port` are the real ones once it has started."""
+    """A server for one app. `http_port` and `tcp_port` are the real ones once it has started.
+
+    `sockets` that listen already, for "web" and "tcp", are used in place of what is set.
+    """
 
     def __init__(
-        self, app: App, settings: Settings | None = None, *, reuse_port: bool = False
+        self,
+        app: App,
+        settings: Settings | None = None,
+        *,
+        reuse_port: bool = False,
+        sockets: Mapping[str, Sequence[socket.socket]] | None = None,
     ) -> None:
         self.app = app
         self.settings = settings or load_settings()
         self.reuse_port = reuse_port
+        self._sockets = sockets or {}
         self.services: Services
         self.http: HttpServer | None = None
         self.tcp: TcpServer | None = None
@@ -60,12 +69,12 @@ class Server:
 
     @property
     def http_port(self) -> int:
-        """The port of HTTP and WebSocket; 0 if there is none."""
+        """The port of HTTP and WebSocket; 0 if there is none, or a unix socket."""
         return self.http.port if self.http else 0
 
     @property
     def tcp_port(self) -> int:
-        """The port of TCP; 0 if there is none."""
+        """The port of TCP; 0 if there is none, or a unix socket."""
         return self.tcp.port if self.tcp else 0
 
     async def run(self, on_ready: Callable[[], None] | None = None) -> signal.Signals:
@@ -73,7 +82,7 @@ class Server:
 
         `on_ready` is called once everything answers. Raises `SetupError`, `StoreError`.
         """
-        with _stop_signals() as (asked, forced, taken):
+        with _stop_signals() as (asked, forced, taken), self._reload_signal():
             try:
                 await _until(asked, self.start())
                 if self.is_ready and on_ready is not None:
@@ -138,6 +147,35 @@ class Server:
             processes=settings.processes,
         )
 
+    def reload_certificates(self) -> None:
+        """Read the files of the certificates again, for the connections from now on. What cannot
+        be read leaves the last ones in use and is logged."""
+        for part in (self.http, self.tcp):
+            if part is not None and part.tls is not None:
+                part.tls.reload()
+
+    @contextlib.contextmanager
+    def _reload_signal(self) -> Iterator[None]:
+        """SIGHUP reads the certificates again. Without any, or when it comes because the terminal
+        was closed, it ends the process as ever."""
+        if not self.settings.has_certificates:
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        had_terminal = os.isatty(0)
+
+        def on_hangup() -> None:
+            if had_terminal and not os.isatty(0):
+                os.kill(os.getpid(), signal.SIGTERM)
+            else:
+                self.reload_certificates()
+
+        loop.add_signal_handler(signal.SIGHUP, on_hangup)
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGHUP)
+
     async def drain(self) -> None:
         """Accept nothing more and let what runs finish, for `general.shutdown_timeout` seconds."""
         self.is_ready = False
@@ -180,7 +218,7 @@ class Server:
             probes={"/healthz": self.health, "/readyz": self.readiness},
             upgrades=upgrades,
         )
-        await self.http.start(reuse_port=self.reuse_port)
+        await self.http.start(self._sockets.get("web", ()), reuse_port=self.reuse_port)
         self._exits.push_async_callback(self.http.aclose)
 
     async def _start_tcp(self) -> None:
@@ -189,7 +227,7 @@ class Server:
             self.tcp = TcpServer(
                 settings, services.dispatcher, stats=services.stats, **self._guide()
             )
-            await self.tcp.start(reuse_port=self.reuse_port)
+            await self.tcp.start(self._sockets.get("tcp", ()), reuse_port=self.reuse_port)
             self._exits.push_async_callback(self.tcp.drain, 0.0)
 
     def _guide(self) -> dict[str, Any]:
@@ -207,9 +245,9 @@ class Server:
         """Where what listens."""
         shown = {}
         if self.http is not None:
-            shown["http"] = f"{self.settings.web.host}:{self.http_port}"
+            shown["http"] = str(self.http.address)
         if self.tcp is not None:
-            shown["tcp"] = f"{self.settings.tcp.host}:{self.tcp_port}"
+            shown["tcp"] = str(self.tcp.address)
         return shown
 
     def health(self) -> tuple[int, dict[str, Any]]:

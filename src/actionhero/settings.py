@@ -158,4 +158,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     store: StoreSettings = StoreSettings()
     tasks: TaskSettings = TaskSettings()
     cache: CacheSettings = CacheSettings()
+    rooms: RoomSettings = RoomSettings()
     log: LogSettings = LogSettings()
+
+    @property
+    def has_certificates(self) -> bool:
+        """Whether anything is served over TLS."""
+        return any(part.enabled and part.certificate for part in (self.web, self.tcp))

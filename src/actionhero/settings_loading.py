@@ -24,7 +24,7 @@ from msgspec import Meta, Struct
 
 from actionhero.clock import parse_duration
 from actionhero.errors import SettingsError
-from actionhero.settings import Seconds, Settings
+from actionhero.settings import Seconds, Settings, TcpSettings, WebSettings
 
 FILE = "actionhero.toml"
 PREFIX = "ACTIONHERO_"
@@ -290,11 +290,21 @@ def _placed(settings: Settings, folder: Path) -> Settings:
         settings = msgspec.structs.replace(
             settings, store=msgspec.structs.replace(settings.store, url=url)
         )
-    public = str(folder / settings.web.public)
-    roots = tuple(str(folder / root) for root in settings.web.file_roots)
-    return msgspec.structs.replace(
-        settings, web=msgspec.structs.replace(settings.web, public=public, file_roots=roots)
-    )
+    replace = msgspec.structs.replace
+    web, tcp = settings.web, settings.tcp
+    public, roots = str(folder / web.public), tuple(str(folder / root) for root in web.file_roots)
+    web = replace(web, public=public, file_roots=roots, **_placed_listening(web, folder))
+    return replace(settings, web=web, tcp=replace(tcp, **_placed_listening(tcp, folder)))
+
+
+def _placed_listening(part: WebSettings | TcpSettings, folder: Path) -> dict[str, str]:
+    kind, sign, path = part.host.partition(":")
+    is_unix = kind == "unix" and bool(sign)
+    return {
+        "host": f"unix:{folder / path}" if is_unix else part.host,
+        "certificate": str(folder / part.certificate) if part.certificate else "",
+        "key": str(folder / part.key) if part.key else "",
+    }
 
 
 def _is_list(kind: Any) -> bool:

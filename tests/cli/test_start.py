@@ -155,7 +155,8 @@ async def unguessable(code: list[str]) -> str:
 )
 async def test_the_line_to_try_works(define: Callable[[App], object], path: str) -> None:
     async with app_with(define) as server:
-        line = example_line(server.server)
+        assert server.server.http is not None
+        line = example_line(server.server, server.server.http)
         assert line.strip("'").endswith(path)
         assert (await server.http.get(path)).status == 200
 

@@ -1,5 +1,6 @@
 """What `start` says on a terminal once the server answers: where, what, and a line to try."""
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -8,6 +9,8 @@ if TYPE_CHECKING:
     from actionhero.actions.action import Action
     from actionhero.codec import Inputs
     from actionhero.server import Server
+    from actionhero.transports.http import HttpServer
+    from actionhero.transports.tcp import TcpServer
 
 _SAMPLES = {str: "Ada", int: "1", float: "1", bool: "true"}
 
@@ -27,7 +30,7 @@ def print_banner(server: "Server", servers: int) -> None:
         *_listening(server),
         f"  store      {server.settings.store.url}",
         "",
-        *([f"  try        {example_line(server)}"] if server.http_port else []),
+        *([f"  try        {example_line(server, server.http)}"] if server.http else []),
         "  stop       Ctrl-C",
         "",
     ]
@@ -41,28 +44,42 @@ def reachable(host: str) -> str:
     return "[::1]" if host == "::" else f"[{host}]" if ":" in host else host
 
 
-def example_line(server: "Server") -> str:
+def example_line(server: "Server", web: "HttpServer") -> str:
     """A curl line that works: of the first action that can be called, else of the health check."""
-    base = f"http://{reachable(server.settings.web.host)}:{server.http_port}"
     for action in server.app.definitions.actions:
         if "http" in action.transports:
             path = _example_path(action, server.services.dispatcher.inputs_of(action))
             if path is not None:
-                return f"curl {_quoted(base + path)}"
-    return f"curl {base}/healthz"
+                return _curl(web, path)
+    return _curl(web, "/healthz")
+
+
+def _curl(web: "HttpServer", path: str) -> str:
+    if not web.address.path:
+        return f"curl {_quoted(_url(web, 'http') + path)}"
+    url = f"{'https' if web.tls else 'http'}://localhost{path}"
+    return f"curl --unix-socket {shlex.quote(web.address.path)} {_quoted(url)}"
 
 
 def _listening(server: "Server") -> list[str]:
-    settings = server.settings
+    web, tcp, socket = server.http, server.tcp, server.settings.websocket
     lines = []
-    if server.http_port:
-        place = f"{reachable(settings.web.host)}:{server.http_port}"
-        lines.append(f"  HTTP       http://{place}/api")
-        if settings.websocket.enabled:
-            lines.append(f"  WebSocket  ws://{place}{settings.websocket.path}")
-    if server.tcp_port:
-        lines.append(f"  TCP        {reachable(settings.tcp.host)}:{server.tcp_port}")
+    if web is not None:
+        lines.append(f"  HTTP       {_url(web, 'http', '/api')}")
+        if socket.enabled:
+            lines.append(f"  WebSocket  {_url(web, 'ws', socket.path)}")
+    if tcp is not None:
+        where = _url(tcp, "tcp").partition("://")[2] or str(tcp.address)
+        lines.append(f"  TCP        {where}{' (TLS)' if tcp.tls else ''}")
     return lines
+
+
+def _url(part: "HttpServer | TcpServer", scheme: str, path: str = "") -> str:
+    """Where a transport is reached from this machine; `scheme` is the one without TLS."""
+    address = part.address
+    if address.path:
+        return f"{address} {path}".rstrip()
+    return f"{scheme}{'s' if part.tls else ''}://{reachable(address.host)}:{address.port}{path}"
 
 
 def _example_path(action: "Action", inputs: "Inputs") -> str | None:

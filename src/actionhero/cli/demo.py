@@ -16,6 +16,7 @@ from actionhero.cli.options import STORE_HELP
 from actionhero.cli.serving import serve
 from actionhero.errors import ListenError
 from actionhero.settings import Settings
+from actionhero.transports.listening import Place, reserved_port, tcp_place, web_place
 
 if TYPE_CHECKING:
     from actionhero.server import Server
@@ -44,19 +45,20 @@ def with_own_files(settings: Settings) -> Settings:
 
 def with_free_ports(settings: Settings, flags: dict[str, Any]) -> Settings:
     """The settings with free ports in place of taken ones, where none was asked for."""
-    for section, flag in (("web", "port"), ("tcp", "tcp_port")):
+    for section, flag, place in (
+        ("web", "port", web_place(settings.web)),
+        ("tcp", "tcp_port", tcp_place(settings.tcp)),
+    ):
         part = getattr(settings, section)
-        if flags.get(flag) is None and _is_taken(part.host, part.port):
+        if flags.get(flag) is None and _is_taken(place):
             free = msgspec.structs.replace(part, port=0)
             settings = msgspec.structs.replace(settings, **{section: free})
     return settings
 
 
-def _is_taken(host: str, port: int) -> bool:
-    from actionhero.cluster import reserved_port
-
+def _is_taken(place: Place) -> bool:
     try:
-        with reserved_port(host, port):
+        with reserved_port(place):
             return False
     except ListenError:
         return True

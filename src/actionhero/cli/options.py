@@ -12,6 +12,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 _MEANING = {
     "host": (("web", "host"), ("tcp", "host")),
     "port": (("web", "port"),),
+    "certificate": (("web", "certificate"),),
+    "key": (("web", "key"),),
     "tcp_port": (("tcp", "port"),),
     "store": (("store", "url"),),
     "queues": (("tasks", "queues"),),
@@ -55,8 +57,14 @@ def given_flags(flags: dict[str, Any]) -> list[Given]:
         Given(section, key, value, source=_flag_name(name, value))
         for name, value in flags.items()
         if value is not None
-        for section, key in _MEANING[name]
+        for section, key in _meaning(name, value)
     ]
+
+
+def _meaning(name: str, value: Any) -> tuple[tuple[str, str], ...]:
+    """The settings that a flag sets. A unix socket can only be one transport's."""
+    meaning = _MEANING[name]
+    return meaning[:1] if name == "host" and str(value).startswith("unix:") else meaning
 
 
 def _flag_name(name: str, value: Any) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from actionhero.server import Server
 
 Ready = Callable[["Server"], None]
+Sockets = dict[str, list[socket.socket]]
+"""Sockets that listen, by the part of a server that they are for: "web", "tcp"."""
 _YOUNGEST, _OLDER = 10_000, 20
 """When Python's cycle collector runs: its own 700 is for programs that make few objects, and takes
 a tenth of a server's time, for garbage that holds no cycles."""
@@ -29,14 +32,18 @@ def announce(server: "Server", servers: int = 1) -> None:
         print_banner(server, servers)
 
 
-def serve(loaded: Loaded, ready: Ready, *, reuse_port: bool = False) -> int:
-    """Serve until told to stop, and return the exit code; `ready` is called once all answers."""
+def serve(
+    loaded: Loaded, ready: Ready, *, reuse_port: bool = False, sockets: Sockets | None = None
+) -> int:
+    """Serve until told to stop, and return the exit code; `ready` is called once all answers.
+
+    `sockets` listen already (see `Server`)."""
     import uvloop
 
     from actionhero.server import Server
 
     async def run() -> int:
-        server = Server(loaded.app, loaded.settings, reuse_port=reuse_port)
+        server = Server(loaded.app, loaded.settings, reuse_port=reuse_port, sockets=sockets)
         stopped_by = await server.run(lambda: _tell_ready(server, ready))
         return INTERRUPTED if stopped_by == signal.SIGINT else 0
 
@@ -56,7 +63,7 @@ def serve_many(size: int, target: str | None, env: str | None, flags: dict[str, 
     from actionhero.cluster import Cluster
 
     settings = load_project_settings(env, flags)
-    with _shared_ports(settings) as ports:
+    with _shared(settings) as (ports, sockets):
 
         def serve_one(number: int, ready: Callable[[], None]) -> int:
             def tell(server: "Server") -> None:
@@ -64,28 +71,43 @@ def serve_many(size: int, target: str | None, env: str | None, flags: dict[str, 
                     announce(server, size)
                 ready()
 
-            return guarded(
-                lambda: serve(load(target, env, **{**flags, **ports}), tell, reuse_port=True)
-            )
+            def run() -> int:
+                loaded = load(target, env, **{**flags, **ports})
+                return serve(loaded, tell, reuse_port=True, sockets=sockets)
 
-        return Cluster(size, serve_one).run()
+            return guarded(run)
+
+        return Cluster(size, serve_one, passes_hangup=settings.has_certificates).run()
+
+
+def handed_over(settings: Settings) -> Sockets:
+    """The sockets that the service manager opened for us. Raises `ListenError`."""
+    from actionhero.transports.activation import take_sockets
+
+    parts = {"web": settings.web.enabled, "tcp": settings.tcp.enabled}
+    return take_sockets([part for part, is_enabled in parts.items() if is_enabled])
 
 
 @contextlib.contextmanager
-def _shared_ports(settings: Settings) -> Iterator[dict[str, str]]:
-    """The ports that all servers get, as flags; kept until the end."""
-    from actionhero.cluster import reserved_port
+def _shared(settings: Settings) -> Iterator[tuple[dict[str, str], Sockets]]:
+    """What all servers listen on, kept until the end: the ports, as flags, and the sockets that
+    cannot be opened twice, a unix socket or one that was handed over."""
+    from actionhero.transports.listening import open_doors, reserved_port, tcp_place, web_place
 
+    ports, sockets = {}, handed_over(settings)
     with contextlib.ExitStack() as exits:
-        ports = {}
-        for part, name, flag in (
-            (settings.web, "port", "--port"),
-            (settings.tcp, "tcp_port", "--tcp-port"),
+        for part, is_enabled, flag, place in (
+            ("web", settings.web.enabled, "port", web_place(settings.web)),
+            ("tcp", settings.tcp.enabled, "tcp_port", tcp_place(settings.tcp)),
         ):
-            if part.enabled:
-                port = exits.enter_context(reserved_port(part.host, part.port, flag))
-                ports[name] = str(port)
-        yield ports
+            if part in sockets or not is_enabled:
+                continue
+            if place.path:
+                doors = exits.enter_context(contextlib.closing(open_doors(place)))
+                sockets[part] = doors.sockets
+            else:
+                ports[flag] = str(exits.enter_context(reserved_port(place)))
+        yield ports, sockets
 
 
 def burst(loaded: Loaded) -> int:

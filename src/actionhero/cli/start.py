@@ -7,7 +7,7 @@ import click
 
 from actionhero.cli.loading import load
 from actionhero.cli.options import ENV_HELP, STORE_HELP, target_argument
-from actionhero.cli.serving import announce, burst, serve, serve_many
+from actionhero.cli.serving import announce, burst, handed_over, serve, serve_many
 
 
 def _workers(_: click.Context, __: click.Parameter, value: str) -> int:
@@ -20,8 +20,14 @@ def _workers(_: click.Context, __: click.Parameter, value: str) -> int:
 
 @click.command()
 @target_argument
-@click.option("--host", metavar="ADDRESS", help="Address to listen on (default: 127.0.0.1).")
+@click.option(
+    "--host",
+    metavar="ADDRESS",
+    help="Address to listen on (default: 127.0.0.1); unix:PATH, for HTTP: a socket.",
+)
 @click.option("--port", metavar="N", help="Port of HTTP and WebSocket (8080).")
+@click.option("--certificate", metavar="FILE", help="Certificate (PEM) for HTTPS.")
+@click.option("--key", metavar="FILE", help="Its key, if that is not in the same file.")
 @click.option("--tcp-port", metavar="N", help="Port of TCP (5000).")
 @click.option("--store", metavar="URL", help=STORE_HELP)
 @click.option(
@@ -42,7 +48,8 @@ def start(target: str | None, env: str | None, workers: int, **flags: Any) -> in
     """
     if workers > 1:
         return serve_many(workers, target, env, flags)
-    return serve(load(target, env, **flags), announce)
+    loaded = load(target, env, **flags)
+    return serve(loaded, announce, sockets=handed_over(loaded.settings))
 
 
 @click.command()

@@ -22,7 +22,7 @@ from actionhero.transports.http_answers import Answers, Probe
 from actionhero.transports.http_connection import HttpConnection
 from actionhero.transports.http_files import StaticFiles
 from actionhero.transports.http_state import HttpState
-from actionhero.transports.listening import Address, Doors, Place, open_doors
+from actionhero.transports.listening import Address, Doors, open_doors, web_place
 from actionhero.transports.tls import Tls, tls_of
 
 _ALPN = ("http/1.1",)
@@ -150,19 +150,6 @@ class HttpServer:
         if state.requests:
             self._stats.increment("webServer:numberOfWebRequests", state.requests)
             state.requests = 0
-
-
-def web_place(settings: WebSettings) -> Place:
-    """Where HTTP listens."""
-    return Place(
-        "HTTP",
-        settings.host,
-        settings.port,
-        "--port",
-        "ACTIONHERO_WEB__PORT",
-        "--host",
-        settings.socket_mode,
-    )
 
 
 def _read_origins(settings: WebSettings) -> Origins | None:

@@ -3,7 +3,7 @@
 - A unix socket that a dead server left behind is replaced; one that somebody answers on is not,
   and neither is a file. The folder is locked meanwhile, so that of two servers that start at once
   one is told. Its mode is set before anybody can connect.
-- Whoever opened a unix socket removes it, unless another has taken its place.
+- Whoever opened a unix socket removes it, unless another has taken its place and answers there.
 """
 
 import contextlib
@@ -13,11 +13,13 @@ import os
 import socket
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
 from actionhero.errors import ListenError
+from actionhero.settings import TcpSettings, WebSettings
 
 BACKLOG = 2048
 UNIX = "unix:"
@@ -103,7 +105,50 @@ def why_not(error: Exception, place: Place) -> str:
     return f"{place.transport} cannot listen on {where}: {error}"
 
 
-def bind(family: int, address: Any, *options: int) -> socket.socket:
+@contextlib.contextmanager
+def reserved_port(place: Place) -> Iterator[int]:
+    """Keep a port for servers that will share it; 0 takes a free one. Raises `ListenError`.
+
+    It is bound but not listened on, and refused if somebody listens there.
+    """
+    try:
+        family, address = _resolve(place.host, place.port)[0]
+        with _bind(family, address, socket.SO_REUSEADDR) as probe:
+            address = probe.getsockname()
+        reserved = _bind(family, address, socket.SO_REUSEADDR, socket.SO_REUSEPORT)
+    except (OSError, UnicodeError) as exc:
+        raise ListenError(why_not(exc, place)) from exc
+    with reserved:
+        yield address[1]
+
+
+def web_place(settings: WebSettings) -> Place:
+    """Where HTTP listens."""
+    return Place(
+        "HTTP",
+        settings.host,
+        settings.port,
+        "--port",
+        "ACTIONHERO_WEB__PORT",
+        "--host",
+        settings.socket_mode,
+    )
+
+
+def tcp_place(settings: TcpSettings) -> Place:
+    """Where TCP listens."""
+    return Place(
+        "TCP",
+        settings.host,
+        settings.port,
+        "--tcp-port",
+        "ACTIONHERO_TCP__PORT",
+        "ACTIONHERO_TCP__HOST",
+        settings.socket_mode,
+    )
+
+
+def _bind(family: int, address: Any, *options: int) -> socket.socket:
     """A socket bound to an address, with options of `SOL_SOCKET`. Raises `OSError`."""
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -118,7 +163,7 @@ def bind(family: int, address: Any, *options: int) -> socket.socket:
     return sock
 
 
-def resolve(host: str, port: int) -> list[tuple[int, Any]]:
+def _resolve(host: str, port: int) -> list[tuple[int, Any]]:
     """The families and addresses that `host` stands for; empty is all of this machine's."""
     found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys((info[0], info[4]) for info in found))
@@ -131,9 +176,9 @@ def _open_ports(place: Place, reuse_port: bool) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     port, absent = place.port, None
     try:
-        for family, address in resolve(place.host, place.port):
+        for family, address in _resolve(place.host, place.port):
             try:
-                sock = bind(family, (address[0], port, *address[2:]), *options)
+                sock = _bind(family, (address[0], port, *address[2:]), *options)
             except OSError as exc:
                 if exc.errno not in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
                     raise
@@ -157,22 +202,21 @@ def _open_unix(place: Place) -> Doors:
         raise OSError(errno.ENAMETOOLONG, "the path is too long")
     with _locked(os.path.dirname(path) or "."):
         _clear(path)
-        sock = bind(socket.AF_UNIX, path)
+        sock = _bind(socket.AF_UNIX, path)
         try:
             os.chmod(path, int(place.mode, 8))
             sock.listen(BACKLOG)
-            made = os.stat(path)
         except BaseException:
             sock.close()
             os.unlink(path)
             raise
 
-    def remove() -> None:
-        with contextlib.suppress(OSError):
-            if os.path.samestat(os.stat(path), made):
-                os.unlink(path)
+    return Doors([sock], partial(_remove, path))
 
-    return Doors([sock], remove)
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError), _locked(os.path.dirname(path) or "."):
+        _clear(path)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from actionhero.settings import TcpSettings
 from actionhero.transports.accepting import Acceptor
 from actionhero.transports.calls import Running, Stats
 from actionhero.transports.connecting import Bounds, Connector
-from actionhero.transports.listening import Address, Doors, Place, open_doors
+from actionhero.transports.listening import Address, Doors, open_doors, tcp_place
 from actionhero.transports.tcp_client import LINGER, Desk, FindFile, TcpClient
 from actionhero.transports.tls import Tls, tls_of
 from actionhero.transports.watch import Watch
@@ -103,16 +103,3 @@ class TcpServer:
         await self.watch.empty(deadline)
         await self._running.drain(end - asyncio.get_running_loop().time())
         self._running.close()
-
-
-def tcp_place(settings: TcpSettings) -> Place:
-    """Where TCP listens."""
-    return Place(
-        "TCP",
-        settings.host,
-        settings.port,
-        "--tcp-port",
-        "ACTIONHERO_TCP__PORT",
-        "ACTIONHERO_TCP__HOST",
-        settings.socket_mode,
-    )

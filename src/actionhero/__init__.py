@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from actionhero.connections import Connection
     from actionhero.errors import ActionError, ActionHeroError
     from actionhero.peers import ALL, ANY, Peers
+    from actionhero.sessions import Session
     from actionhero.settings import Settings
     from actionhero.stats import Stats
     from actionhero.tasks.queue import Tasks
@@ -45,6 +46,7 @@ else:
         "connections": ("Connection",),
         "errors": ("ActionError", "ActionHeroError"),
         "peers": ("ALL", "ANY", "Peers"),
+        "sessions": ("Session",),
         "settings": ("Settings",),
         "stats": ("Stats",),
         "tasks.queue": ("Tasks",),
@@ -76,6 +78,7 @@ __all__ = [
     "Peers",
     "Proceed",
     "Retry",
+    "Session",
     "Settings",
     "Stats",
     "Task",

@@ -33,7 +33,7 @@ Function = Callable[..., Any]
 class ActionOptions(TypedDict, total=False):
     """`name` (default: the function's) · `version` · `transports` that serve it (default: all) ·
     `timeout` before it is cancelled · `middleware` around it alone · `rate_limit` of each client
-    address, as "10/s"."""
+    address, as "10/s" · `csrf=False`: with a session, pages of any site may call it."""
 
     name: str
     version: int | str
@@ -41,6 +41,7 @@ class ActionOptions(TypedDict, total=False):
     timeout: Duration
     middleware: Sequence[Middleware]
     rate_limit: str
+    csrf: bool
 
 
 class GlobalMiddleware:

@@ -49,15 +49,19 @@ class FileReply(Struct, frozen=True):
 class Connection:
     """A client as the actions see it.
 
+    `remote_ip`, `scheme` ("http" or "https") and `host` are as the client sees them: behind one of
+    `web.trusted_proxies`, as that says. `remote_port` is that of whoever has connected here.
     `params` are TCP's sticky parameters. `method` and `headers` (names in lower case) are those
     of the HTTP request; `status`, `reply_headers` and `reply_file` shape the HTTP reply; elsewhere
     they are empty and mean nothing. `max_pending` bounds how many actions may run for it at once.
+    `session_id` is that of a session that the connection has of its own.
     """
 
     __slots__ = (
         "_headers",
         "_id",
         "connected_at",
+        "forwarded_host",
         "max_pending",
         "method",
         "params",
@@ -67,6 +71,8 @@ class Connection:
         "reply_file",
         "reply_headers",
         "rooms",
+        "scheme",
+        "session_id",
         "status",
         "total_actions",
         "transport",
@@ -81,11 +87,16 @@ class Connection:
         method: str = "",
         headers: Mapping[str, str] | None = None,
         max_pending: int = 1,
+        scheme: str = "",
+        forwarded_host: str = "",
     ) -> None:
         self._id: str | None = None
         self.transport = transport
         self.remote_ip = remote_ip
         self.remote_port = remote_port
+        self.scheme = scheme
+        self.forwarded_host = forwarded_host
+        self.session_id: str | None = None
         self.method = method
         self._headers = headers
         self.max_pending = max_pending
@@ -111,9 +122,24 @@ class Connection:
         return self._headers or {}
 
     @property
+    def host(self) -> str:
+        """The host, and its port if it is an unusual one, that the HTTP client has asked for."""
+        return self.forwarded_host or self.headers.get("host", "")
+
+    @property
     def cookies(self) -> dict[str, str]:
         """The cookies that came with the HTTP request, by name."""
         return read_cookies(self.headers.get("cookie", ""))
+
+    @property
+    def last_event_id(self) -> str | None:
+        """The id of the last event of a stream that the HTTP client has seen before it came again;
+        None if this is the first time."""
+        given = self.headers.get("last-event-id", "")
+        try:
+            return given.encode("latin-1").decode() or None
+        except UnicodeError:
+            return given
 
     def set_status(self, status: int) -> None:
         """The HTTP status of a successful reply, 200 to 399; 200 if never set."""

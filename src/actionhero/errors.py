@@ -18,6 +18,7 @@ but `internal_error`.
     │   ├── TooLargeError           413
     │   ├── UnsupportedMediaError   415
     │   ├── TooManyRequestsError    429
+    │   ├── CsrfError               403  a page of another site may have sent it
     │   ├── HttpProtocolError       400, 406, 412, 414, 416, 417, 421, 426, 431, 501, 505
     │   └── FrameError              the rules of WebSocket frames were broken
     ├── ServerError                 ours
@@ -37,6 +38,7 @@ but `internal_error`.
     │   ├── StoreStartError
     │   ├── ListenError
     │   └── NotConnectedError
+    ├── SessionError                it cannot be kept, or not so, or not here
     ├── CacheError
     │   ├── WrongKindError          the key holds something else: a list, no number
     │   ├── LockTimeoutError        503  the lock was not free in time (also a `TimeoutError`)
@@ -46,6 +48,11 @@ but `internal_error`.
     │   ├── UnknownFunctionError    … has no such function for peers
     │   ├── PeerTimeoutError        503  it did not answer in time (also a `TimeoutError`)
     │   └── PeerCallError           it answered with an error
+    ├── RoomError                   theirs
+    │   ├── UnknownRoomError        404
+    │   ├── MembershipError         409  in the room already, or not in it
+    │   ├── RoomFullError           409  as many members, or rooms, as there may be
+    │   └── MessageRefusedError     403  a rule of the room did not let the message pass
     └── TaskError
         ├── QueueFullError          503  the queue is as long as it may be
         ├── UnknownTaskError        no such task, or no such task type
@@ -196,6 +203,13 @@ class TooManyRequestsError(ClientError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class CsrfError(ClientError):
+    """The request has a session's cookie, but may have been sent by a page of another site."""
+
+    code = "csrf"
+    status = 403
 
 
 class HttpProtocolError(ClientError):
@@ -393,6 +407,13 @@ class NoResultError(TaskError):
     code = "no_result"
 
 
+class SessionError(ActionHeroError):
+    """What is set in a session cannot be kept: it is no JSON, or too much. Or a session is to be
+    rotated where its client cannot be told."""
+
+    code = "session"
+
+
 class CacheError(ActionHeroError):
     """Something about the cache."""
 
@@ -416,6 +437,42 @@ class LockLostError(CacheError):
     """The lock ran out while it was held: the store was away, or the loop stood still, too long."""
 
     code = "lock_lost"
+
+
+class RoomError(ActionHeroError):
+    """It has to do with a room."""
+
+    code = "room_error"
+    status = 400
+    side = "theirs"
+
+
+class UnknownRoomError(RoomError):
+    """There is no such room."""
+
+    code = "unknown_room"
+    status = 404
+
+
+class MembershipError(RoomError):
+    """The connection is in the room already, or is not in it."""
+
+    code = "membership"
+    status = 409
+
+
+class RoomFullError(RoomError):
+    """The room has as many members as it may have, or the connection as many rooms."""
+
+    code = "room_full"
+    status = 409
+
+
+class MessageRefusedError(RoomError):
+    """A rule of the room did not let a message pass."""
+
+    code = "message_refused"
+    status = 403
 
 
 class PeerError(ActionHeroError):

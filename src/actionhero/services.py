@@ -25,6 +25,7 @@ from actionhero.limits import Limits
 from actionhero.messages import Call
 from actionhero.peers import Peers
 from actionhero.peers.functions import Functions
+from actionhero.sessions import Sessions
 from actionhero.settings import Settings
 from actionhero.settings_loading import load_settings
 from actionhero.stats import Stats
@@ -141,12 +142,19 @@ class Services:
             queues=self.definitions.divided,
         )
         self._exits.callback(self.tasks.close)
+        web = self.settings.web
+        origins = {
+            "http": _origins(web.cors_origins if web.cors_credentials else ()),
+            "websocket": _origins(self.settings.websocket.origins),
+        }
+        sessions = Sessions(self.store, self.keys, self.settings.session, origins)
         self._provided |= {
             Stats: self.stats,
             Cache: self.cache,
             Peers: self.peers,
             Tasks: self.tasks,
             Settings: self.settings,
+            Sessions: sessions,
         }
 
     async def _start_initializers(self) -> None:
@@ -179,6 +187,11 @@ class Services:
     def _release_actions(self) -> None:
         for action in self.definitions.actions:
             action.service = None
+
+
+def _origins(names: tuple[str, ...]) -> frozenset[str]:
+    """Origins that may use sessions: those that are named."""
+    return frozenset(name.lower().rstrip("/") for name in names) - {"*"}
 
 
 def _server_id(settings: Settings) -> str:

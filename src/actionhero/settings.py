@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Size = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=1)]
+Rate = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0)]
 Mode = Annotated[str, Meta(pattern="^[0-7]{3}$", description="three octal digits, such as '660'")]
 
@@ -43,7 +44,9 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     `security_headers` are sent with every reply. `public` is the folder of static files;
     `file_roots` are further ones that an action may send files of. `cache_control` is sent with
     files; empty: none. `compress`: files that have no compressed one beside them;
-    `compress_replies`: what actions answer; both from `compress_from` bytes on.
+    `compress_replies`: what actions answer; both from `compress_from` bytes on. `heartbeat`: how
+    long a stream says nothing. What `trusted_proxies` (addresses, networks, "unix") say of the
+    client is believed (X-Forwarded-For, -Proto, -Host). An address may be a /64 of IPv6.
     """
 
     enabled: bool = True
@@ -75,13 +78,17 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     body_timeout: Seconds = 30.0
     idle_timeout: Seconds = 75.0
     write_timeout: Seconds = 30.0
+    heartbeat: Seconds = 15.0
     connections: Count = 10_000
+    connections_per_address: Count = 1000
+    trusted_proxies: tuple[str, ...] = ()
     pipelined: Count = 16
 
 
 class WebSocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """WebSocket, on HTTP's port. `origins` beside the server's own host; "*" is any. `deflate`:
-    compressed messages for clients that offer it."""
+    compressed messages for clients that offer it. `messages_per_second` of one client, 0: any
+    number."""
 
     enabled: bool = True
     path: str = "/ws"
@@ -92,6 +99,7 @@ class WebSocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ping_interval: Seconds = 30.0
     write_timeout: Seconds = 30.0
     connections: Count = 10_000
+    messages_per_second: Rate = 10_000
     deflate: bool = True
 
 
@@ -111,6 +119,19 @@ class TcpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     idle_timeout: Seconds = 600.0
     write_timeout: Seconds = 30.0
     connections: Count = 10_000
+    connections_per_address: Count = 1000
+    lines_per_second: Rate = 10_000
+
+
+class SessionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`secret` signs the cookies; empty: one that the servers make and keep in the store.
+    `old_secrets` are believed still. A session ends `max_age` after it was last used."""
+
+    secret: str = ""
+    old_secrets: tuple[str, ...] = ()
+    cookie: str = "session"
+    max_age: Seconds = 14 * 86400.0
+    max_bytes: Size = 64 * 1024
 
 
 class StoreSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,6 +147,23 @@ class CacheSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """`near_entries`: how many values `cache.get` keeps in the process (0: none)."""
 
     near_entries: Annotated[int, Meta(ge=0)] = 0
+
+
+class RoomSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`create`: rooms that are there from the start. A room remembers `history` messages for
+    `history_age`. `members` of one room at most, `per_connection` rooms of one connection.
+    `inbox_ttl`: how long an HTTP client stays in its rooms that does not ask for messages. `lease`:
+    how long a server may say nothing before its members count as gone."""
+
+    create: tuple[str, ...] = ("defaultRoom",)
+    history: Annotated[int, Meta(ge=0)] = 100
+    history_age: Seconds = 600.0
+    announce: bool = False
+    message_bytes: Size = 64 * 1024
+    members: Count = 100_000
+    per_connection: Count = 100
+    inbox_ttl: Seconds = 300.0
+    lease: Seconds = 10.0
 
 
 class TaskSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -155,6 +193,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     web: WebSettings = WebSettings()
     websocket: WebSocketSettings = WebSocketSettings()
     tcp: TcpSettings = TcpSettings()
+    session: SessionSettings = SessionSettings()
     store: StoreSettings = StoreSettings()
     tasks: TaskSettings = TaskSettings()
     cache: CacheSettings = CacheSettings()

@@ -4,7 +4,7 @@ The bytes of requests are read by `http1_parser`, those of replies written by `h
 """
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -36,6 +36,16 @@ class Limits(Struct, frozen=True):
         return TooLargeError(f"the body is larger than {self.body_bytes} bytes")
 
 
+class Peer(NamedTuple):
+    """Whom a request comes from: by what the socket says, or a trusted proxy. `ip` is empty over a
+    unix socket; `host` is the one that a proxy says, else empty."""
+
+    ip: str = ""
+    port: int = 0
+    scheme: str = "http"
+    host: str = ""
+
+
 class Request(Struct, frozen=True, gc=False):
     """One request. `target` is in origin form (or `*`), still percent-encoded; `headers` has
     lower-case names; `is_old` is HTTP/1.0. `upgrade` is the request as bytes, with all that came
@@ -63,7 +73,7 @@ class UpgradeRequest(Struct, frozen=True):
     words: Words
     headers: Mapping[str, str]
     head: bytes
-    peer: tuple[str, int]
+    peer: Peer
     request_id: str
     on_lost: Callable[[], None]
 

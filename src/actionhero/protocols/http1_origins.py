@@ -11,7 +11,7 @@ ends or begins like it, is another one.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from ipaddress import ip_address
 
 from actionhero.errors import HttpProtocolError, SettingsError
@@ -22,6 +22,7 @@ _LOOPBACK = ("localhost", "*.localhost", "127.0.0.1", "[::1]")
 _HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s,;\"]+")
 _TOKENS = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~ ,-]{1,1000}")
+_PORTS = {"http": ":80", "https": ":443"}
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _EXPOSED = "Content-Disposition, Content-Range, ETag, Location, Retry-After, X-Request-Id"
 """The fields of a reply that scripts of other origins may read."""
@@ -123,6 +124,33 @@ class Origins:
             ("Access-Control-Max-Age", self._max_age),
             ("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers"),
         )
+
+
+def comes_from(
+    headers: Mapping[str, str], host: str, scheme: str, trusted: Container[str]
+) -> bool | None:
+    """Whether the page that sent a request is one of the server's own or of `trusted` origins, as
+    its browser says, which no page can change; None if it says nothing.
+
+    `host` and `scheme` are those that the client sees. (Fetch Metadata; RFC 6454, 7)
+    """
+    origin = headers.get("origin")
+    if origin is not None and origin.lower() in trusted:
+        return True
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    return None if origin is None else _is_own(origin.lower(), host.lower(), scheme)
+
+
+def _is_own(origin: str, host: str, scheme: str) -> bool:
+    """Compares hosts with their ports. Behind a proxy of which we do not know, HTTPS looks like
+    HTTP; the other way round, somebody on the way has written the page."""
+    kind, mark, rest = origin.partition("://")
+    port = _PORTS.get(kind)
+    if not mark or port is None or (scheme == "https" and kind == "http"):
+        return False
+    return rest.removesuffix(port) == host.removesuffix(port)
 
 
 def _without_port(host: str) -> str:

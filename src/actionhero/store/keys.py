@@ -4,7 +4,7 @@ Rules
 - Every key begins with the app's prefix, so that apps can share a store.
 - All keys of one queue carry its name as their hash tag, so they are in one slot of a Cluster and
   one script may touch them all. A queue in several shards (`mail.0`, `mail.1`, …) has one tag for
-  each shard. The same goes for the stats.
+  each shard. The same goes for the stats, for each room, and for what is said of all rooms.
 - A task script is given the whole of `QueueKeys.for_scripts`, in that order; `lua/tasks.lua` gives
   the same names to the same places. Where a key ends in a colon, the script adds a server's id.
 """
@@ -16,6 +16,7 @@ from actionhero.errors import DefinitionError
 
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _LOOKS_LIKE_SHARD = re.compile(r".*\.\d+")
+_ROOM_NAME = re.compile(r"[\w:.@/#+-]{1,100}", re.ASCII)
 
 
 def check_queue_name(name: str) -> str:
@@ -26,6 +27,11 @@ def check_queue_name(name: str) -> str:
             "(and no number after a dot: such names are the shards of a queue)"
         )
     return name
+
+
+def is_room_name(name: str) -> bool:
+    """Whether a room may be called so: up to 100 letters, digits and `- _ : . @ / # +`."""
+    return _ROOM_NAME.fullmatch(name) is not None
 
 
 def queue_of(shard: str) -> str:
@@ -149,6 +155,15 @@ class Keys:
         """What `client` has used of the rate `name`."""
         return f"{self._prefix}:rate:{name}:{client}"
 
+    @property
+    def session_secret(self) -> str:
+        """What the cookies of sessions are signed with, unless the settings say it."""
+        return f"{self._prefix}:session-secret"
+
+    def session(self, id: str) -> str:
+        """What is kept of one client between its calls."""
+        return f"{self._prefix}:session:{id}"
+
     def cached(self, key: str) -> str:
         """Where the cache keeps `key`."""
         return f"{self._prefix}:cache:{key}"
@@ -169,3 +184,22 @@ class Keys:
     def peer_channel(self, server: str = "") -> str:
         """The channel of one server, or that of all."""
         return f"{self._prefix}:peers:{server}"
+
+    def room(self, name: str) -> Sequence[str]:
+        """All of one room, in the order of `lua/rooms.lua`: what it is, its history, the servers
+        with members, the beginning of the members of one, and the channel."""
+        tag = f"{self._prefix}:{{room:{name}}}:"
+        return tuple(tag + key for key in ("meta", "history", "servers", "members:", "channel"))
+
+    @property
+    def room_names(self) -> str:
+        """Sorted set of all rooms, in the order of their names."""
+        return f"{self._prefix}:{{rooms}}:names"
+
+    def room_server(self, server: str) -> Sequence[str]:
+        """The servers with members in rooms by the end of their lease, and the rooms of one."""
+        return f"{self._prefix}:{{rooms}}:servers", f"{self._prefix}:{{rooms}}:of:{server}"
+
+    def inbox(self, guest: str) -> str:
+        """How far an HTTP client has read each of its rooms."""
+        return f"{self._prefix}:{{rooms}}:inbox:{guest}"

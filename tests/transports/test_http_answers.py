@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from actionhero.connections import Connection
-from actionhero.protocols.http1 import Request
+from actionhero.protocols.http1 import Peer, Request
 from actionhero.transports.http_replies import RequestConnection
 from tests.transports.http_kit import GET, HELLO, Kit, request, serving
 from tests.transports.serving import eventually
@@ -243,8 +243,17 @@ async def test_requests_do_not_count_against_each_other(kit: Kit) -> None:
 
 
 def test_a_connection_of_a_request_is_a_whole_one() -> None:
-    made = RequestConnection(Request("PUT", "/", {b"host": b"a"}), ("1.2.3.4", 5))
-    plain = Connection("http", "1.2.3.4", 5, method="PUT", headers={"host": "a"})
+    peer = Peer("1.2.3.4", 5, "https", "example.org")
+    made = RequestConnection(Request("PUT", "/", {b"host": b"a"}), peer)
+    plain = Connection(
+        "http",
+        "1.2.3.4",
+        5,
+        method="PUT",
+        headers={"host": "a"},
+        scheme="https",
+        forwarded_host="example.org",
+    )
     for name in Connection.__slots__:
         if name not in {"_id", "_headers", "connected_at"}:
             assert getattr(made, name) == getattr(plain, name), name

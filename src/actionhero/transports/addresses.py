@@ -4,8 +4,11 @@ An IPv6 client is given a /64 at least (RFC 6177), so that all of a /64 is one a
 address that comes as IPv6 (`::ffff:192.0.2.1`) is that address.
 """
 
+import asyncio
 import logging
 from ipaddress import IPv6Address
+
+from actionhero.protocols.http1 import Peer
 
 _log = logging.getLogger("actionhero.transports")
 
@@ -45,6 +48,8 @@ class Addresses:
     def leave(self, ip: str) -> None:
         """A connection that has entered is gone."""
         bucket = bucket_of(ip)
+        if not bucket:
+            return
         count = self._counts.get(bucket, 0) - 1
         if count > 0:
             self._counts[bucket] = count
@@ -63,3 +68,11 @@ class Addresses:
                 self._most,
                 self._setting,
             )
+
+
+def peer_of(transport: asyncio.BaseTransport) -> Peer:
+    """Whom a transport leads to."""
+    peer = transport.get_extra_info("peername")
+    ip, port = peer[:2] if isinstance(peer, tuple) else ("", 0)
+    is_secure = transport.get_extra_info("sslcontext") is not None
+    return Peer(ip, port, "https" if is_secure else "http")

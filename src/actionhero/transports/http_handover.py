@@ -1,6 +1,5 @@
 """Letting another protocol have an HTTP connection (RFC 9110, 7.8)."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 
@@ -8,7 +7,7 @@ from actionhero.connections import new_id
 from actionhero.errors import ActionHeroError, DrainingError, public_error
 from actionhero.protocols.http1 import Request, UpgradeRequest
 from actionhero.protocols.http1_fields import Headers, read_fields
-from actionhero.transports.http_replies import Peer
+from actionhero.transports.http_link import HttpLink
 from actionhero.transports.http_state import HttpState
 
 _log = logging.getLogger("actionhero.http")
@@ -18,8 +17,7 @@ def hand_over(
     state: HttpState,
     request: Request,
     head: bytes,
-    transport: asyncio.Transport,
-    peer: Peer,
+    link: HttpLink,
     on_lost: Callable[[], None],
 ) -> ActionHeroError | None:
     """Let the protocol that a request asks for have its connection; `head` is the request as
@@ -29,12 +27,12 @@ def hand_over(
         if state.is_draining:
             raise DrainingError("the server is shutting down")
         asked = UpgradeRequest(
-            transport=transport,
+            transport=link.transport,
             path=path,
             words=read_fields(query) if query else {},
             headers=Headers(request.headers),
             head=head,
-            peer=peer,
+            peer=link.see_peer(request),
             request_id=new_id(),
             on_lost=on_lost,
         )

@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from actionhero.protocols.http1 import Limits, Request, Upgrade
+from actionhero.errors import ActionHeroError, OverloadedError, TooManyRequestsError
+from actionhero.protocols.http1 import Limits, Peer, Request, Upgrade
+from actionhero.protocols.http1_forwarded import Proxies
 from actionhero.protocols.http1_origins import ALL_HOSTS, Hosts, Origins
 from actionhero.protocols.http1_replies import Heads
 from actionhero.settings import WebSettings
+from actionhero.transports.addresses import Addresses
 from actionhero.transports.http_answers import Answers
 from actionhero.transports.starter import Starter
 
@@ -61,6 +64,9 @@ class HttpState:
         self.starter: Starter[Request] = Starter(self.loop)
         self.connections: set[HttpConnection] = set()
         self._handed_over = 0
+        names = settings.trusted_proxies
+        self._proxies = Proxies(names, hosts) if names else None
+        self._addresses = Addresses(settings.connections_per_address, "web.connections_per_address")
         self.requests = 0
         self._is_empty = asyncio.Event()
         self.is_draining = False
@@ -93,22 +99,41 @@ class HttpState:
         """Whether there are as many connections as there may be."""
         return self.count >= self.settings.connections
 
+    def admit(self, connection: "HttpConnection", peer: Peer) -> ActionHeroError | None:
+        """A connection has come; what it is to be told if there is no room for it."""
+        is_full = self.is_full
+        self.connections.add(connection)
+        if is_full:
+            return OverloadedError("the server has as many connections as it may have")
+        if self._proxies is not None and self._proxies.trust(peer):
+            connection.proxies = self._proxies  # and many clients come through it
+        elif self._addresses.enter(peer.ip):
+            connection.address = peer.ip
+        else:
+            return TooManyRequestsError("too many connections from your address", retry_after=1.0)
+        return None
+
     def hand_over(self, connection: "HttpConnection") -> Callable[[], None]:
         """Count a connection as one of another protocol until the returned function is called."""
+        address, connection.address = connection.address, ""
         self.forget(connection)
         self._handed_over += 1
         is_counted = True
 
         def on_lost() -> None:
             nonlocal is_counted
-            self._handed_over -= is_counted
-            is_counted = False
+            if is_counted:
+                is_counted = False
+                self._handed_over -= 1
+                self._addresses.leave(address)
 
         return on_lost
 
     def forget(self, connection: "HttpConnection") -> None:
         """A connection is gone."""
         self.connections.discard(connection)
+        self._addresses.leave(connection.address)
+        connection.address = ""
         if not self.connections:
             self._is_empty.set()
 

@@ -93,6 +93,7 @@ async def call_every_script(client: StoreClient) -> None:
     arrivals.add_later(Later("p", everywhere, "in", 0))
     arrivals.add_later(Later("later", once, "in", 60_000))
     await scripts.enqueue(arrivals)
+    await scripts.enqueue_one("n", "t0", once)
     for server in ("a:1", "b:1", "b:2"):
         await scripts.register(server, 60_000, [Occurring("sweep", "1", sweep)])
     await asyncio.sleep(0.002)  # the interval of the periodic type

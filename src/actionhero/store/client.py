@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from actionhero.errors import StoreUnavailableError
 from actionhero.store.blocking import BlockingLinks
 from actionhero.store.dial import Engine, dial
-from actionhero.store.link import Arg, Command, Link, Reply
+from actionhero.store.link import Arg, Command, Link, Reply, Waiter
 from actionhero.store.subscription import Subscription
 from actionhero.store.url import StoreUrl, parse_store_url
 
@@ -101,6 +101,13 @@ class StoreClient:
         if link is None:
             raise StoreUnavailableError(self._refusal)
         return link.send(command)
+
+    def execute_packed(self, packed: bytes, waiter: Waiter) -> None:
+        """Ask at once by a packed command; `waiter` is told the reply. Raises as `execute`."""
+        link = self._link
+        if link is None:
+            raise StoreUnavailableError(self._refusal)
+        link.send_packed(packed, waiter)
 
     def flush(self) -> None:
         """Send at once what would go out at the end of this turn of the loop."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from actionhero.store.client import StoreClient
 from actionhero.store.inspection_scripts import InspectionScripts
 from actionhero.store.keys import QUEUE_KEYS, QueueKeys
-from actionhero.store.link import Arg, Command, Reply
+from actionhero.store.link import Arg, Command, Reply, Waiter, pack_beginning, pack_ending
 from actionhero.store.scripts import Script
 
 _PARTS = {
@@ -32,6 +32,7 @@ _PARTS = {
 _USES = {
     "tick": ("marks", "moves", "duties", "outcomes", "replay"),
     "enqueue": ("arrivals",),
+    "enqueue_one": (),
     "register": ("marks", "moves"),
     "fire": ("marks", "moves", "duties"),
     "stop": ("marks", "moves"),
@@ -58,6 +59,7 @@ _WITHIN = {"arrivals": ("marks",)}
 NO_FLAG = ord("-")
 _PLAIN_KEYS = QUEUE_KEYS.index("wake") + 1
 """What enqueue needs where nothing but `WAKE` and what stands before it is touched."""
+_BAND_KEYS = {"h": "high", "n": "normal", "l": "low"}
 
 
 class Occurring(NamedTuple):
@@ -131,7 +133,7 @@ class Arrivals:
         self.cost = 0
         """What they cost the store, in plain tasks."""
         self.is_plain = True
-        """Whether none of them is unique, limited, or leaves a result."""
+        """Whether none of them is unique, limited, for later, or leaves a result."""
 
     def add_ready(self, band: str, id: str, record: bytes) -> None:
         """A task that may start at once."""
@@ -213,7 +215,7 @@ SCRIPTS = load_scripts()
 class QueueScripts(InspectionScripts):
     """The scripts of one queue. All raise what `StoreClient.execute` raises."""
 
-    __slots__ = ("_plain_keys", "keys")
+    __slots__ = ("_one", "_one_keys", "_plain_keys", "keys")
 
     def __init__(
         self, client: StoreClient, keys: QueueKeys, scripts: Mapping[str, Script] = SCRIPTS
@@ -221,6 +223,14 @@ class QueueScripts(InspectionScripts):
         super().__init__(client, keys.for_scripts, scripts)
         self.keys = keys
         self._plain_keys = keys.for_scripts[:_PLAIN_KEYS]
+        named = dict(zip(QUEUE_KEYS, keys.for_scripts, strict=True))
+        self._one_keys = {
+            band: (named["data"], named[key], named["wake"]) for band, key in _BAND_KEYS.items()
+        }
+        one = scripts["enqueue_one"]
+        self._one = {
+            band: pack_beginning(one.command(keys), 2) for band, keys in self._one_keys.items()
+        }
 
     async def enqueue(self, arrivals: Arrivals) -> Entered:
         """Add tasks."""
@@ -229,11 +239,22 @@ class QueueScripts(InspectionScripts):
 
     def enqueue_nowait(self, arrivals: Arrivals) -> "asyncio.Future[Reply]":
         """Begin to add tasks, at once and with no coroutine between. A NOSCRIPT error is the
-        caller's."""
+        caller's, who turns to `enqueue`."""
         script, keys = self._scripts["enqueue"], self._keys_for(arrivals)
         sent = self._client.execute(*script.command(keys, arrivals.args()))
         self._client.flush()
         return sent
+
+    def enqueue_one_nowait(self, band: str, id: str, record: bytes, waiter: Waiter) -> None:
+        """Begin to add one plain, ready task to a queue without a longest length. A NOSCRIPT
+        error is the waiter's, who turns to `enqueue_one`."""
+        packed = pack_ending(self._one[band], id.encode(), record)
+        self._client.execute_packed(packed, waiter)
+
+    async def enqueue_one(self, band: str, id: str, record: bytes) -> bool:
+        """The same; the store need not know the script. False if the task existed already."""
+        script, keys = self._scripts["enqueue_one"], self._one_keys[band]
+        return bool(await script(self._client, keys, (id, record)))
 
     def _keys_for(self, arrivals: Arrivals) -> Sequence[str]:
         """Each key costs the store and us as much as an argument: 5 µs in a call for one task."""

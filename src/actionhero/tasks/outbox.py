@@ -1,17 +1,20 @@
 """Enqueues of one turn of the loop go out together.
 
 What is enqueued singly while the loop turns once is gathered, and each queue gets one script call:
-100 concurrent callers cost two calls and not 100. Each caller waits for its own answer.
+100 concurrent callers cost two calls and not 100. Each caller waits for its own answer. A task that
+is alone in its turn has a shorter way.
 """
 
 import asyncio
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from actionhero.errors import QueueFullError, StoreReplyError
 from actionhero.store.keys import queue_of
 from actionhero.store.link import Reply
 from actionhero.store.task_scripts import Arrivals, Entered, Later, QueueScripts, Unique
+from actionhero.tasks.record import FLAG, NO_FLAG
 
 GATHERED = 50
 """Tasks enqueued singly that go out at once, for the store to work on while more are gathered: 117
@@ -60,6 +63,41 @@ class Waiting:
                 future.set_result(standing.get(id))
 
 
+class _Lone:
+    """A plain task that is alone in its turn, and hears from the link what became of it."""
+
+    __slots__ = ("_send_again", "band", "future", "id", "record")
+
+    def __init__(
+        self,
+        band: str,
+        id: str,
+        record: bytes,
+        future: "asyncio.Future[str | None]",
+        send_again: Callable[["_Lone"], None],
+    ) -> None:
+        self.band = band
+        self.id = id
+        self.record = record
+        self.future = future
+        self._send_again = send_again
+
+    def done(self) -> bool:
+        """Whether its caller has left."""
+        return self.future.done()
+
+    def set_result(self, _: Reply, /) -> None:
+        """It is stored."""
+        self.future.set_result(None)
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """It is not stored, for all we know."""
+        if isinstance(error, StoreReplyError) and error.kind == "NOSCRIPT":
+            self._send_again(self)
+        else:
+            self.future.set_exception(error)
+
+
 class Outbox:
     """The way into one queue. What is put in is on its way; await the future until it is stored:
     of a unique task it tells the id that stands for its key. There it raises `StoreError`, and
@@ -72,10 +110,17 @@ class Outbox:
         self._arrivals = Arrivals(most)
         self._bytes = 0
         self._waiting = Waiting()
+        self._lone: _Lone | None = None
+        """What this turn has put in, if that is a single plain task."""
         self._sending: set[asyncio.Task[None]] = set()
 
     def put_ready(self, band: str, id: str, record: bytes) -> "asyncio.Future[str | None]":
         """A task that may start at once."""
+        if self._lone is None and not self._waiting.ids and self._may_be_lone(record):
+            future: asyncio.Future[str | None] = self._loop.create_future()
+            self._lone = _Lone(band, id, record, future, self._send_again)
+            self._loop.call_soon(self._flush)
+            return future
         self._make_room()
         self._arrivals.add_ready(band, id, record)
         return self._wait(id, len(record))
@@ -92,10 +137,23 @@ class Outbox:
         self._arrivals.add_unique(unique)
         return self._wait(unique.id, len(unique.record))
 
+    def _may_be_lone(self, record: bytes) -> bool:
+        return not self._most and record[FLAG] == NO_FLAG
+
+    def _gather(self, lone: _Lone) -> None:
+        """It is not alone any more."""
+        self._arrivals.add_ready(lone.band, lone.id, lone.record)
+        self._bytes += len(lone.record)
+        self._waiting.ids.append(lone.id)
+        self._waiting.futures.append(lone.future)
+
     def _make_room(self) -> None:
-        if not self._waiting.ids:
+        lone, self._lone = self._lone, None
+        if lone is not None:
+            self._gather(lone)
+        elif not self._waiting.ids:
             self._loop.call_soon(self._flush)
-        elif self._arrivals.cost >= GATHERED or self._bytes >= BYTES:
+        if self._arrivals.cost >= GATHERED or self._bytes >= BYTES:
             self._flush()
             self._loop.call_soon(self._flush)
 
@@ -107,6 +165,17 @@ class Outbox:
         return future
 
     def _flush(self) -> None:
+        lone, self._lone = self._lone, None
+        if lone is None:
+            self._flush_gathered()
+            return
+        try:
+            self._scripts.enqueue_one_nowait(lone.band, lone.id, lone.record, lone)
+        except Exception as exc:  # nobody else would tell its caller
+            if not lone.done():
+                lone.set_exception(exc)
+
+    def _flush_gathered(self) -> None:
         if not self._waiting.ids:
             return
         arrivals, waiting = self._arrivals, self._waiting
@@ -128,11 +197,28 @@ class Outbox:
             except Exception as exc:
                 waiting.fail(exc)
         elif isinstance(error, StoreReplyError) and error.kind == "NOSCRIPT":
-            sending = self._loop.create_task(self._send(arrivals, waiting))
-            self._sending.add(sending)
-            sending.add_done_callback(self._sending.discard)
+            self._begin(self._send(arrivals, waiting))
         else:
             waiting.fail(error)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        sending = self._loop.create_task(work)
+        self._sending.add(sending)
+        sending.add_done_callback(self._sending.discard)
+
+    def _send_again(self, lone: _Lone) -> None:
+        """The store does not know the script."""
+        self._begin(self._send_lone(lone))
+
+    async def _send_lone(self, lone: _Lone) -> None:
+        try:
+            await self._scripts.enqueue_one(lone.band, lone.id, lone.record)
+        except Exception as exc:
+            if not lone.done():
+                lone.set_exception(exc)
+        else:
+            if not lone.done():
+                lone.set_result(None)
 
     async def _send(self, arrivals: Arrivals, waiting: Waiting) -> None:
         try:

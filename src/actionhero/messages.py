@@ -55,3 +55,26 @@ class Reply(Struct, frozen=True):
 
     value: Any = None
     error: ActionHeroError | None = None
+
+
+class Event(Struct, frozen=True):
+    """A value of a streaming action that has an `id`, by which a client says later how far it had
+    come (`connection.last_event_id`), or the name of a kind of `event`.
+
+    Raises `ValueError` for what would end the line it is sent in, and for the names "end" and
+    "error", by which the server says how a stream has ended.
+    """
+
+    data: Any
+    id: str | int | None = None
+    event: str | None = None
+
+    def __post_init__(self) -> None:
+        for text in (str(self.id), str(self.event)):
+            if any(sign in text for sign in "\r\n\0"):
+                raise ValueError(f"an event cannot be called {text!r}: it has a CR, LF or NUL")
+        if self.event in ENDINGS:
+            raise ValueError(f"an event cannot be called {self.event!r}: that ends a stream")
+
+
+ENDINGS = frozenset(("end", "error"))

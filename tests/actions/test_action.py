@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ async def greet(name: str) -> str:
 
 async def reserved(action: str) -> None: ...
 def blocking(name: str) -> None: ...
-async def streaming() -> AsyncIterator[int]:
+def generating() -> Iterator[int]:
     yield 1
 
 
@@ -30,7 +30,7 @@ def test_an_action_knows_itself() -> None:
     ("function", "options", "message"),
     [
         (blocking, {}, "async def"),
-        (streaming, {}, "async def"),
+        (generating, {}, "async def"),
         (reserved, {}, "'action' is a name that the transports use"),
         (greet, {"name": "no spaces"}, "is no action name"),
         (greet, {"name": ""}, "is no action name"),

@@ -19,7 +19,9 @@ from actionhero.settings import WebSettings
 from actionhero.transports.http import HttpServer
 from actionhero.transports.http_answers import Probe
 from tests.counting import Counts
-from tests.transports.serving import PATIENCE, Gate, NoLimits, Provider
+from tests.transports.gate import Gate
+from tests.transports.serving import PATIENCE, NoLimits, Provider
+from tests.transports.streams import STREAMS
 
 GET = b"GET /api/hello?name=Ada HTTP/1.1\r\nHost: a\r\n\r\n"
 HELLO = {"greeting": "Hello, Ada."}
@@ -182,7 +184,7 @@ def actions() -> list[Action]:
         Action(terminal_only, transports={"terminal"}),
         Action(first, name="second", version=1),
         Action(second, version=2),
-        *(Action(function) for function in plain),
+        *(Action(function) for function in (*plain, *STREAMS)),
     ]
 
 

@@ -16,28 +16,11 @@ from actionhero.limits import Limits
 from actionhero.telemetry import current_fields
 from actionhero.transports.files import FoundFile, find_file
 from tests.counting import Counts
+from tests.transports.gate import Gate
+from tests.transports.streams import STREAMS
 
 PATIENCE = 10.0
 """Seconds that anything may take before a test fails."""
-
-
-class Gate:
-    """Holds the action `wait` until it is opened."""
-
-    def __init__(self) -> None:
-        self.entered = 0
-        self.left = 0
-        self.cancelled = 0
-        self.opened = asyncio.Event()
-
-    async def pass_through(self) -> None:
-        self.entered += 1
-        try:
-            await self.opened.wait()
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        self.left += 1
 
 
 class Provider:
@@ -169,6 +152,7 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
     sleep,
     logged,
     second,
+    *STREAMS,
 )
 
 

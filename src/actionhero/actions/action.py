@@ -1,4 +1,8 @@
-"""What an action is: a typed async function, under a name and a version."""
+"""What an action is: a typed async function, under a name and a version.
+
+One that is an async generator streams: each value it yields is sent as it comes. No task runs it,
+for nobody would be there to take the values.
+"""
 
 import datetime
 import inspect
@@ -11,7 +15,7 @@ from msgspec import Struct
 from actionhero.clock import Duration, Rate, parse_duration, parse_rate
 from actionhero.codec import place_of
 from actionhero.connections import Connection
-from actionhero.errors import DefinitionError, NotConnectedError
+from actionhero.errors import DefinitionError, NotConnectedError, UnknownActionError
 from actionhero.messages import TRANSPORTS, Call, Transport
 from actionhero.tasks.task import Task
 
@@ -21,6 +25,12 @@ _RESERVED = frozenset({"action", "apiVersion", "messageId"})
 ALL: frozenset[Transport] = TRANSPORTS
 
 
+_SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+"""Methods that change nothing (RFC 9110, 9.2.1)."""
+_NO_TASK = (
+    "what streams its values cannot be a task: nobody would be there to take them; "
+    "have a task do the work, and the action tell how it goes"
+)
 class Invocation(Struct, frozen=True):
     """One run of an action, as the middleware sees it: before its inputs are read."""
 
@@ -53,7 +63,7 @@ class Action:
     """One defined action. Calling it makes an `ActionCall`; nothing runs by that alone.
 
     `version` is a text, compared with the `apiVersion` of a call; `timeout` is in seconds, None
-    for the server's default; `rate` holds for each client address.
+    for the server's default, or for none if it streams; `rate` holds for each client address.
     """
 
     def __init__(
@@ -73,7 +83,7 @@ class Action:
         self.place = place_of(function)
         self.version = str(version)
         self.routes = (route,) if isinstance(route, str) else tuple(route or ())
-        self.transports = frozenset(transports)
+        self.transports = self._served_over(frozenset(transports))
         self.timeout = self._seconds(timeout)
         self.middleware = tuple(middleware)
         self.rate = self._rate(rate_limit)
@@ -84,6 +94,7 @@ class Action:
     def __call__(self, *args: Any, **kwargs: Any) -> "ActionCall":
         return ActionCall(self, args, kwargs)
 
+        self.is_stream = inspect.isasyncgenfunction(function)
     def __repr__(self) -> str:
         return f"<Action {self.name} v{self.version}>"
 
@@ -100,7 +111,7 @@ class Action:
             raise DefinitionError(f"{self.place}: rate_limit: {exc}") from exc
 
     def _check(self) -> None:
-        if not inspect.iscoroutinefunction(self.function):
+        if not self.is_stream and not inspect.iscoroutinefunction(self.function):
             raise DefinitionError(
                 f"{self.place}: an action is an `async def`"
                 " (a blocking function belongs in `asyncio.to_thread` or in a task)"
@@ -127,6 +138,11 @@ class ActionCall:
     """An action with its arguments, ready to go."""
 
     __slots__ = ("_action", "_args", "_kwargs")
+    def _served_over(self, transports: frozenset[Transport]) -> frozenset[Transport]:
+        if self.is_stream and transports == {"task"}:
+            raise DefinitionError(f"{self.place}: {_NO_TASK}")
+        return transports - {"task"} if self.is_stream else transports
+
 
     def __init__(self, action: Action, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._action = action
@@ -134,7 +150,12 @@ class ActionCall:
         self._kwargs = kwargs
 
     async def run(self) -> Any:
-        """Run it here, through the funnel, and return its value; its error is raised."""
+        """Run it here, through the funnel, and return its value; its error is raised.
+
+        Of an action that streams, that is an async iterator of its values, which raises its error
+        if there is one. It holds what the action holds until its end: who leaves it earlier closes
+        it (`contextlib.aclosing`).
+        """
         return await self._service.run_action(self._action, self._args, self._kwargs)
 
     async def enqueue(
@@ -146,7 +167,10 @@ class ActionCall:
         keep_result: Duration | None = None,
     ) -> Task:
         """Run it as a task: now, after `delay`, or at a time. With `keep_result` its value can be
-        waited for, as JSON has it. See `Task.enqueue`, `Task.result`."""
+        waited for, as JSON has it. See `Task.enqueue`, `Task.result`. Raises `UnknownActionError`
+        for one that streams."""
+        if self._action.is_stream:
+            raise UnknownActionError(f"{self._action.name}: {_NO_TASK}")
         task = self._service.task_of(self._action, self._args, self._kwargs, keep_result)
         return await task.enqueue(delay=delay, at=at, id=id)
 

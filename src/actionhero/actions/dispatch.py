@@ -4,20 +4,24 @@ In order: is the server open, is there such an action here, may this connection 
 then under the time limit: middleware, typed inputs, the function. What comes out is a `Reply`,
 never an exception (but cancellation): errors of our tree as they are, all others logged in full
 and shown as `internal_error`.
+
+The value of an action that streams is a `Stream`. It counts as an action under way until it ends;
+the time limit holds for all of it, or, without one of its own, for what comes before it: the
+middleware.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
-from msgspec.structs import asdict, astuple
 
-from actionhero.actions.action import Action, ActionVersions, Handler, Invocation, Middleware
-from actionhero.actions.middleware import wrap
-from actionhero.codec import Inputs, compile_inputs, decode_json, read_json
+from actionhero.actions.action import Action, ActionVersions, Middleware
+from actionhero.actions.ready import Counter, Provider, Ready, StreamReady
+from actionhero.actions.streams import Stream, close_all, is_values
+from actionhero.codec import Inputs, decode_json, read_json
 from actionhero.connections import Connection
 from actionhero.deadlines import Deadlines, LimitExpiredError, resume
 from actionhero.errors import (
@@ -32,8 +36,7 @@ from actionhero.errors import (
     public_error,
 )
 from actionhero.limits import Limits
-from actionhero.messages import Call, Reply, Transport
-from actionhero.stats import Meter
+from actionhero.messages import Call, Reply
 from actionhero.telemetry import log_context
 
 _log = logging.getLogger("actionhero.actions")
@@ -41,106 +44,11 @@ _LOGGED_BODY = 4096
 """Bytes of a body that are still logged when its action fails."""
 
 
-class Counter(Protocol):
-    """Where the funnel counts what it does."""
-
-    def increment(self, key: str, n: int = 1) -> None: ...
-
-    def meter(self, key: str) -> Meter: ...
-
-
-class Provider(Protocol):
-    """What hands in the parameters that are no inputs."""
-
-    def provides(self, kind: Any) -> bool:
-        """Whether a parameter of this type is handed in."""
-        ...
-
-    def provide(self, kind: Any) -> Any:
-        """The one object of this type."""
-        ...
-
-
 class _Version(msgspec.Struct):
     apiVersion: str | int | float | None = None  # noqa: N815  the name on the wire
 
 
 _read_version = msgspec.json.Decoder(_Version).decode
-
-
-class _Ready:
-    """An action made ready to run: its inputs compiled, its layers wrapped. `versions` are those
-    asked for that mean it, however many there are of the action."""
-
-    __slots__ = (
-        "action",
-        "connections",
-        "fixed",
-        "handle",
-        "inputs",
-        "is_plain",
-        "is_positional",
-        "limit",
-        "meter",
-        "rate",
-        "timeout",
-        "transports",
-        "versions",
-    )
-
-    def __init__(
-        self,
-        action: Action,
-        provider: Provider,
-        middleware: Sequence[Middleware],
-        deadlines: Deadlines,
-        timeout: float | None,
-        stats: Counter,
-    ) -> None:
-        self.action = action
-        self.inputs: Inputs = compile_inputs(
-            action.function, lambda kind: kind is Connection or provider.provides(kind)
-        )
-        injected = self.inputs.injected.items()
-        self.connections = tuple(name for name, kind in injected if kind is Connection)
-        self.fixed = {
-            name: provider.provide(kind) for name, kind in injected if kind is not Connection
-        }
-        layers = (*middleware, *action.middleware)
-        self.is_positional = not injected and self.inputs.is_positional
-        self.handle: Handler = wrap(self._core, layers)
-        self.rate = action.rate
-        self.is_plain = not layers and action.rate is None
-        self.versions: tuple[str | None, ...] = (action.version,)
-        self.timeout = timeout if action.timeout is None else action.timeout
-        self.limit = deadlines.limit(self.timeout)
-        self.transports: frozenset[Transport] = action.transports | {"python"}
-        self.meter = stats.meter(f"actions:processedActions:{action.name}")
-
-    async def run(self, call: Call, connection: Connection, limits: Limits) -> Any:
-        """The action's value, inside its layers."""
-        if self.rate is not None and connection.remote_ip:
-            await limits.take(self.action.name, connection.remote_ip, self.rate)
-        return await self.handle(Invocation(self.action, call, connection))
-
-    def invoke(self, call: Call, connection: Connection) -> Coroutine[Any, Any, Any]:
-        """Read the inputs and start the function; raises what is wrong with the inputs."""
-        running: Coroutine[Any, Any, Any]
-        values = self.inputs.read(call.words, call.body)
-        if self.is_positional:
-            running = self.action.function(*astuple(values))
-            return running
-        arguments = asdict(values)
-        if self.fixed:
-            arguments.update(self.fixed)
-        if self.connections:
-            for name in self.connections:
-                arguments[name] = connection
-        running = self.action.function(**arguments)
-        return running
-
-    async def _core(self, invocation: Invocation) -> Any:
-        return await self.invoke(invocation.call, invocation.connection)
 
 
 class Dispatcher:
@@ -159,7 +67,9 @@ class Dispatcher:
     ) -> None:
         self._ready = {
             name: {
-                version: _Ready(action, provider, middleware, deadlines, default_timeout, stats)
+                version: (StreamReady if action.is_stream else Ready)(
+                    action, provider, middleware, deadlines, default_timeout, stats
+                )
                 for version, action in versions.by_version.items()
             }
             for name, versions in actions.items()
@@ -169,7 +79,9 @@ class Dispatcher:
         }
         for versions in self._ready.values():
             for ready in versions.values():
-                if len(versions) == 1:
+                if ready.action.is_stream:
+                    ready.versions = ()  # so it is never begun as others are
+                elif len(versions) == 1:
                     ready.versions = (ready.action.version, None)
         self._limits = limits
         self._stats = stats
@@ -190,7 +102,8 @@ class Dispatcher:
         """Whether the connection of a call is looked at by the action, in any version, or by
         what is around it. Where it is not, calls may share one."""
         return any(
-            bool(ready.connections) or not ready.is_plain for ready in self._ready[action].values()
+            bool(ready.connections) or not ready.is_plain or ready.action.is_stream
+            for ready in self._ready[action].values()
         )
 
     async def dispatch(self, call: Call, connection: Connection) -> Reply:
@@ -217,6 +130,8 @@ class Dispatcher:
             except ActionHeroError as exc:
                 self._stats.increment("actions:actionsNotProcessed")
                 return Reply(error=exc)
+            if isinstance(ready, StreamReady):
+                return self._open(ready, call, connection)
         connection.total_actions += 1
         log_context.set(call)
         try:
@@ -239,7 +154,7 @@ class Dispatcher:
 
     async def _go_on(
         self,
-        ready: _Ready,
+        ready: Ready,
         call: Call,
         connection: Connection,
         running: Coroutine[Any, Any, Any],
@@ -256,7 +171,27 @@ class Dispatcher:
         finally:
             self._end(ready, connection)
 
-    def _admit(self, call: Call, connection: Connection) -> _Ready:
+    async def _open(self, ready: StreamReady, call: Call, connection: Connection) -> Reply:
+        """Run a call of an action that streams, up to where its values begin."""
+        account = _Account(self, ready, call, connection)
+        stream: Stream | None = None
+        sources: list[object] = []
+        try:
+            with ready.limit:
+                value = await ready.open(call, connection, self._limits, sources)
+            if is_values(value):
+                value = stream = Stream(value, sources, account, ready.action.timeout)
+            return Reply(value)
+        except LimitExpiredError as exc:
+            return account.timed_out(exc)
+        except BaseException as exc:
+            return account.failed(exc)
+        finally:
+            if stream is None:
+                await close_all(sources)
+                account.ended()
+
+    def _admit(self, call: Call, connection: Connection) -> Ready:
         """What is to run, or the reason why nothing is."""
         ready = self._newest.get(call.action)
         if ready is None:
@@ -274,7 +209,7 @@ class Dispatcher:
             raise TooManyRequestsError("you have too many pending requests", retry_after=1.0)
         return ready
 
-    def _select(self, call: Call, newest: _Ready) -> _Ready:
+    def _select(self, call: Call, newest: Ready) -> Ready:
         """The version that is asked for."""
         versions = self._ready[call.action]
         asked = call.version
@@ -289,13 +224,13 @@ class Dispatcher:
             )
         return ready
 
-    def _end(self, ready: _Ready, connection: Connection) -> None:
+    def _end(self, ready: Ready, connection: Connection) -> None:
         connection.pending_actions -= 1
         self._pending -= 1
         self._processed.count += 1
         ready.meter.count += 1
 
-    def _timed_out(self, ready: _Ready, call: Call, exc: Exception) -> Reply:
+    def _timed_out(self, ready: Ready, call: Call, exc: Exception) -> Reply:
         _log.warning("action timed out", extra={"timeout": ready.timeout})
         self._stats.increment("actions:timedOut")
         error = ActionTimeoutError(
@@ -305,6 +240,33 @@ class Dispatcher:
         return Reply(error=error)
 
 
+class _Account:
+    """What the dispatcher is told of one stream, which counts as one action under way."""
+
+    __slots__ = ("_call", "_connection", "_dispatcher", "_ready")
+
+    def __init__(
+        self, dispatcher: Dispatcher, ready: StreamReady, call: Call, connection: Connection
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._ready = ready
+        self._call = call
+        self._connection = connection
+        connection.total_actions += 1
+        connection.pending_actions += 1
+        dispatcher._pending += 1
+        log_context.set(call)
+
+    def failed(self, exc: BaseException) -> Reply:
+        return _failed(self._ready, self._call, exc)
+
+    def timed_out(self, exc: Exception) -> Reply:
+        return self._dispatcher._timed_out(self._ready, self._call, exc)
+
+    def ended(self) -> None:
+        self._dispatcher._end(self._ready, self._connection)
+
+
 def _is_cancelled() -> bool:
     """Whether this task is; if not, an action has raised the error of something that it waited
     for, and that is a failure like any other."""
@@ -312,7 +274,7 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _failed(ready: _Ready, call: Call, exc: BaseException) -> Reply:
+def _failed(ready: Ready, call: Call, exc: BaseException) -> Reply:
     """The reply to a call that raised `exc`; raises it again if it is not the action's own."""
     if not isinstance(exc, (Exception, asyncio.CancelledError)) or (
         isinstance(exc, asyncio.CancelledError) and _is_cancelled()

@@ -23,6 +23,7 @@ from actionhero.errors import (
 
 JSON_TYPE = "application/json"
 PROBLEM_TYPE = "application/problem+json"
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NO_TYPE = ""
 """The content type of a reply without a body."""
@@ -85,6 +86,11 @@ class Heads:
             connection,
             b"" if is_head else body,
         )
+
+    def open(self, answer: Answer, request_id: str, lines: bytes) -> bytes:
+        """The head of a reply whose length nobody knows yet; `lines` say how it will end."""
+        start = self._write_start(answer)
+        return b"%b%b\r\n%b%b\r\n" % (start, request_id.encode(), lines, _lines(answer.fields))
 
     def _start(self, answer: Answer) -> bytes:
         """What is the same in all replies of a status and type for a second."""

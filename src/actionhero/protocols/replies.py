@@ -16,13 +16,14 @@ from msgspec import Struct
 
 from actionhero.codec import encode_json
 from actionhero.errors import ActionHeroError, wire_error
-from actionhero.messages import Reply
+from actionhero.messages import Event, Reply
 
 MessageId: TypeAlias = int | float | str | None
 """How a client names its message; the reply carries the same. None: not named."""
 
 
 _END = ord("}")
+_OF_RESPONSE = len(b',"context":"response"')
 
 
 class _Identified(Struct):
@@ -75,3 +76,15 @@ def encode_reply(reply: Reply, trailer: bytes) -> bytes:
     if body[:2] == b'{"':
         return body[:-1] + trailer
     return splice(body, trailer)
+
+
+def encode_value(value: object, trailer: bytes) -> bytes:
+    """One value of a stream, as `data`, with the trailer of the reply that will end it. Raises as
+    `encode_reply`."""
+    named = b""
+    if isinstance(value, Event):
+        named = b"" if value.id is None else b',"id":%b' % encode_json(str(value.id))
+        named += b"" if value.event is None else b',"event":%b' % encode_json(value.event)
+        value = value.data
+    body = encode_json(value)
+    return b'{"data":%b%b,"context":"stream"%b' % (body, named, trailer[_OF_RESPONSE:])

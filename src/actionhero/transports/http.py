@@ -10,7 +10,8 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-from actionhero.actions.dispatch import Counter, Dispatcher
+from actionhero.actions.dispatch import Dispatcher
+from actionhero.actions.ready import Counter
 from actionhero.actions.routes import Routes
 from actionhero.protocols.http1 import Upgrade
 from actionhero.protocols.http1_origins import Origins, hosts_of

@@ -16,6 +16,7 @@ from msgspec import structs
 
 from actionhero.actions.dispatch import Dispatcher
 from actionhero.actions.routes import Match, Routes
+from actionhero.actions.streams import Stream
 from actionhero.codec import encode_json
 from actionhero.connections import Connection, FileReply
 from actionhero.errors import (
@@ -37,6 +38,7 @@ from actionhero.protocols.http1_fields import (
 )
 from actionhero.protocols.http1_origins import Origins
 from actionhero.protocols.http1_replies import NO_TYPE, Answer, problem
+from actionhero.transports.http_events import StreamAnswer
 from actionhero.transports.http_files import FileAnswer, StaticFiles
 from actionhero.transports.http_packing import LARGEST, codings
 from actionhero.transports.http_replies import (
@@ -48,7 +50,7 @@ from actionhero.transports.http_replies import (
 )
 
 Probe: TypeAlias = Callable[[], tuple[int, object]]
-AnyAnswer: TypeAlias = Answer | FileAnswer
+AnyAnswer: TypeAlias = Answer | FileAnswer | StreamAnswer
 
 _READING = ("GET", "HEAD", "OPTIONS")
 _WELCOME = {
@@ -125,14 +127,17 @@ class Answers:
 
     async def _answer_later(
         self,
-        reply: Awaitable[Reply],
+        coming: Awaitable[Reply],
         request: Request,
         connection: Connection,
         request_id: str,
     ) -> AnyAnswer:
         """The answer of an action that waits."""
         try:
-            shown = self._show(await reply, request, connection, request_id)
+            reply = await coming
+            if isinstance(reply.value, Stream):
+                return StreamAnswer(reply.value, connection)
+            shown = self._show(reply, request, connection, request_id)
         except Exception as exc:
             return _refuse(exc, request, request_id)
         return shown if isinstance(shown, Answer) else await shown

@@ -19,8 +19,10 @@ from actionhero.errors import HttpProtocolError, OverloadedError
 from actionhero.protocols.http1 import Request
 from actionhero.protocols.http1_fields import read_request_id
 from actionhero.protocols.http1_parser import RequestParser
-from actionhero.protocols.http1_replies import CONTINUE, Answer
+from actionhero.protocols.http1_replies import CHUNKED, CONTINUE, Answer, problem
+from actionhero.transports.addresses import peer_of
 from actionhero.transports.http_answers import AnyAnswer
+from actionhero.transports.http_events import EventSender, StreamAnswer
 from actionhero.transports.http_files import FileAnswer
 from actionhero.transports.http_handover import hand_over
 from actionhero.transports.http_link import CLOSE, HttpLink
@@ -39,11 +41,12 @@ _log = logging.getLogger("actionhero.http")
 class HttpConnection(HttpLink):
     """The requests of one client."""
 
-    __slots__ = ("_parser", "_queue")
+    __slots__ = ("_events", "_parser", "_queue")
 
     def __init__(self, state: HttpState) -> None:
         super().__init__(state)
         self._parser = RequestParser(state.limits, state.upgrades, state.hosts)
+        self._events: EventSender | None = None
         self._queue: deque[Request] = deque()
 
     # What the event loop calls.
@@ -133,7 +136,9 @@ class HttpConnection(HttpLink):
             answer = await coming
             if isinstance(answer, Answer):
                 keep = not self._is_closed and self._write(request, request_id, answer)
+            elif isinstance(answer, FileAnswer):
             else:
+                keep = await self._stream(request, request_id, answer)
                 keep = await self._send(request, request_id, answer)
         except Exception:
             self._fail(request_id)
@@ -150,7 +155,7 @@ class HttpConnection(HttpLink):
         reply = state.heads.write(answer, request_id, line, request.method == "HEAD")
         self.transport.write(reply)
         if state.logs_requests:
-            _log_request(request, answer, request_id, self._peer)
+            _log_request(request, answer, request_id, self)
         return keep
 
     async def _send(self, request: Request, request_id: str, answer: FileAnswer) -> bool:
@@ -165,6 +170,38 @@ class HttpConnection(HttpLink):
             if self._is_writable:
                 self.write_due = _NEVER
         return keep
+    async def _stream(self, request: Request, request_id: str, answer: StreamAnswer) -> bool:
+        """Send what an action yields, as it comes."""
+        state = self._state
+        events = EventSender(self, request, request_id, answer, state.settings.heartbeat)
+        self._events = events
+        if state.is_draining:
+            events.stop()
+        try:
+            instead = await events.send()
+        finally:
+            self._events = None
+        if self._is_closed:
+            return False
+        if instead is not None:
+            return self._write(request, request_id, instead)
+        return events.keep and not state.is_draining
+
+    def open_reply(self, request: Request, request_id: str, answer: Answer) -> bool:
+        """Write the head of a reply that ends by the chunked coding, or, for an old client, with
+        the connection (RFC 9112, 6.3); whether that stays open after it."""
+        state = self._state
+        keep = request.keep_alive and not request.is_old and not state.is_draining
+        line = b"" if request.is_old else CHUNKED
+        if not keep:
+            line += CLOSE
+        if state.origins is not None:
+            line += state.origins.lines(request.headers)
+        self.transport.write(state.heads.open(answer, request_id, line))
+        if state.logs_requests:
+            _log_request(request, answer, request_id, self)
+        return keep
+
 
     def _fail(self, request_id: str) -> None:
         """An answer cannot be sent; only a cut can tell the client."""
@@ -235,6 +272,11 @@ class HttpConnection(HttpLink):
             self._refuse(error)
 
     # The end.
+    def drain(self) -> None:
+        if self._events is not None:
+            self._events.stop()
+        super().drain()
+
 
     def _end(self) -> None:
         super()._end()
@@ -245,13 +287,17 @@ class HttpConnection(HttpLink):
         self._parser.close()
 
 
-def _log_request(request: Request, answer: Answer, request_id: str, peer: Peer) -> None:
+def _log_request(request: Request, answer: Answer, request_id: str, link: HttpLink) -> None:
+    try:
+        peer = link.see_peer(request)
+    except HttpProtocolError:
+        peer = Peer()
     """One line for a request; never with its query, which may hold secrets."""
     fields = {
         "method": request.method,
         "path": request.target.partition("?")[0],
         "status": answer.status,
         "request_id": request_id,
-        "remote_ip": peer[0],
+        "remote_ip": peer.ip,
     }
     _log.debug("request", extra=fields)

@@ -13,7 +13,7 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
-from actionhero.actions.dispatch import Counter
+from actionhero.actions.ready import Counter
 from actionhero.connections import FileReply
 from actionhero.errors import HttpProtocolError, NotFoundError
 from actionhero.protocols.http1 import Request

@@ -76,6 +76,16 @@ class HttpLink(asyncio.Protocol):
             left = unsent(self.transport)
             if left >= self._unsent:
                 self.transport.abort()
+    @property
+    def is_writable(self) -> bool:
+        """Whether the client has taken most of what it was sent."""
+        return self._is_writable
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing more is to be sent."""
+        return self._is_closed
+
                 return
             self._unsent = left
             self.write_due = self._state.due(self._state.settings.write_timeout)

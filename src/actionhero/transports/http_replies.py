@@ -74,6 +74,11 @@ def show(reply: Reply, connection: Connection, request_id: str) -> Answer:
     else:
         answer = _show_text(status, value, _type_of(connection))
     return answer if is_plain else shape(answer, connection)
+def is_bodiless(connection: Connection) -> bool:
+    """Whether the status that the action has set is one of replies without a body."""
+    return connection.status in _BODILESS
+
+
 
 
 def shape(answer: Answer, connection: Connection, with_type: bool = True) -> Answer:

@@ -12,6 +12,7 @@ from actionhero.actions.dispatch import Dispatcher
 from actionhero.protocols.verbs import Limits
 from actionhero.settings import TcpSettings
 from actionhero.transports.accepting import Acceptor
+from actionhero.transports.addresses import Addresses
 from actionhero.transports.calls import Running, Stats
 from actionhero.transports.connecting import Bounds, Connector
 from actionhero.transports.listening import Address, Doors, open_doors, tcp_place
@@ -59,6 +60,7 @@ class TcpServer:
             documentation,
             self.watch,
             Limits(settings.params, settings.line_bytes),
+            Addresses(settings.connections_per_address, "tcp.connections_per_address"),
         )
         self._acceptor: Acceptor | None = None
         self.tls: Tls | None = tls_of("tcp", settings.certificate, settings.key)

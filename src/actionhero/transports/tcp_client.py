@@ -28,6 +28,7 @@ from actionhero.errors import (
     ActionHeroError,
     MalformedError,
     TooLargeError,
+    TooManyRequestsError,
     UnknownActionError,
 )
 from actionhero.messages import Call, Reply, Words
@@ -48,8 +49,10 @@ from actionhero.protocols.replies import (
 )
 from actionhero.protocols.verbs import VERBS, Limits, current_room
 from actionhero.settings import TcpSettings
+from actionhero.transports.addresses import Addresses, peer_of
 from actionhero.transports.calls import Calls, Running, Stats
 from actionhero.transports.files import FoundFile, OpenFile
+from actionhero.transports.pace import Pace
 from actionhero.transports.watch import Watch
 
 BATCH = 50
@@ -78,6 +81,7 @@ class Desk(Struct, frozen=True):
     documentation: Callable[[], object]
     watch: "Watch[TcpClient]"
     limits: Limits
+    addresses: Addresses
 
 
 class TcpClient(asyncio.Protocol):
@@ -88,6 +92,8 @@ class TcpClient(asyncio.Protocol):
         self._reader = LineReader(desk.settings.line_bytes)
         self._lines: deque[bytes] = deque()
         self._count = 0
+        self._pace = Pace(desk.settings.lines_per_second)
+        self._address = ""
         self._heard = 0.0
         self._farewell: bytes | None = None
         self._held: list[bytes] | None = None
@@ -105,16 +111,19 @@ class TcpClient(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         desk = self._desk
         self._transport = cast("asyncio.Transport", transport)
-        self._connection = Connection("tcp", *_peer(transport), max_pending=desk.settings.pending)
+        peer = peer_of(transport)
+        self._connection = Connection("tcp", peer.ip, peer.port, max_pending=desk.settings.pending)
         self._calls = Calls(
             desk.running, desk.dispatcher, desk.stats, self._connection, self._respond
         )
-        if len(desk.watch) >= desk.settings.connections:
+        is_full = len(desk.watch) >= desk.settings.connections
+        if is_full or not desk.addresses.enter(peer.ip):
             error = ActionError("too many connections", code="too_many_connections", status=503)
             self._send(encode_error(error, b',"context":"api"}'))
             self._is_closed = True
             self._transport.close()
             return
+        self._address = peer.ip
         most = desk.settings.outstanding_bytes
         self._transport.set_write_buffer_limits(high=most, low=most // 2)
         desk.watch.enter(self)
@@ -151,6 +160,7 @@ class TcpClient(asyncio.Protocol):
         self._lines.clear()
         self._resume_file()
         self._desk.watch.leave(self)
+        self._desk.addresses.leave(self._address)
 
     def pause_writing(self) -> None:
         self._is_paused = True
@@ -234,6 +244,10 @@ class TcpClient(asyncio.Protocol):
         """Do what one line asks for."""
         self._count += 1
         self._desk.stats.increment("socketServer:numberOfRequests")
+        self._pace.left -= 1
+        if self._pace.left < 0 and self._pace.is_exceeded():
+            self._slow_down(line)
+            return
         try:
             asked = read_line(line)
         except MalformedError as exc:
@@ -247,6 +261,15 @@ class TcpClient(asyncio.Protocol):
                 self._take_words(asked, trailer)
         except ActionHeroError as exc:
             self._send(encode_error(exc, trailer))
+
+    def _slow_down(self, line: bytes) -> None:
+        """Refuse a line that comes too soon; who goes on all the same has to go."""
+        error = TooManyRequestsError("too many lines a second; send them more slowly", 1.0)
+        text = encode_error(error, self._trailer(find_id(line)))
+        if self._pace.is_hopeless:
+            self._leave(text)
+        else:
+            self._send(text)
 
     def _take_words(self, asked: WordLine, trailer: bytes) -> None:
         verb = VERBS.get(asked.first)
@@ -392,9 +415,3 @@ _OWN_VERBS: Mapping[str, _OwnVerb] = {
 def _call(action: str, words: Words) -> Call:
     version = words.get("apiVersion")
     return Call(action, words, version=version if isinstance(version, str) else None)
-
-
-def _peer(transport: asyncio.BaseTransport) -> tuple[str, int]:
-    """The client's address; empty on a unix socket, or if the client has gone already."""
-    peer = transport.get_extra_info("peername")
-    return peer[:2] if isinstance(peer, tuple) else ("", 0)

@@ -310,7 +310,7 @@ async def test_a_slow_reader_has_one_answer_at_a_time(tmp_path: Path) -> None:
     async with serving(tmp_path) as kit:
         wire = await slow_reader(kit)
         wire.send(WAIT)
-        await eventually(lambda: any(one._queue for one in connections(kit)))
+        await eventually(lambda: any(one.task for one in connections(kit)))
         assert kit.gate.entered == 0
         wire.writer.transport.abort()
         await eventually(lambda: not connections(kit))

@@ -20,8 +20,8 @@ class Client:
 
 
 async def test_the_turns_are_short_where_a_limit_is() -> None:
-    assert state().turn == 1.0
-    assert state(write_timeout=0.2).turn == pytest.approx(0.05)
+    assert state().period == 1.0
+    assert state(write_timeout=0.2).period == pytest.approx(0.05)
 
 
 async def test_nothing_is_due_before_its_time() -> None:

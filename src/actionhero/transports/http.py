@@ -1,6 +1,6 @@
 """The HTTP server: where it listens, its connections, and the one timer that bounds them.
 
-A connection says when it is due (`http_connection`); the timer looks at all of them once a turn,
+A connection says when it is due (`http_connection`); the timer looks at all of them once a tick,
 which is a second unless a limit is short. That costs a connection nothing while it is served.
 """
 
@@ -102,7 +102,7 @@ class HttpServer:
         self._acceptor = Acceptor(doors, connector.connect, name="HTTP", setting="web.connections")
         self.address = doors.address
         self._state = state
-        self._turn(state)
+        self._tick(state)
 
     async def drain(self, timeout: float) -> None:
         """Accept no more; close what is idle, answer what runs, and after `timeout` seconds end
@@ -112,6 +112,7 @@ class HttpServer:
             return
         state.is_draining = True
         self._acceptor.close()
+        state.turn.read()
         for connection in tuple(state.connections):
             connection.drain()
         try:
@@ -121,7 +122,7 @@ class HttpServer:
             await self._abort(state)
         finally:
             self._count(state)
-            state.starter.close()
+            state.turn.starter.close()
             if self._timer is not None:
                 self._timer.cancel()
             self._state = self._timer = self._acceptor = None
@@ -135,12 +136,12 @@ class HttpServer:
             connection.abort()
         await state.wait_empty()
 
-    def _turn(self, state: HttpState) -> None:
-        """One turn of the timer: the time, the date, and whatever is due."""
+    def _tick(self, state: HttpState) -> None:
+        """One tick of the timer: the time, the date, and whatever is due."""
         loop = state.loop
         now = loop.time()
         state.set_time(now)
-        self._timer = loop.call_at(now + state.turn, self._turn, state)
+        self._timer = loop.call_at(now + state.period, self._tick, state)
         self._heads.set_time(time.time())
         self._count(state)
         late = [one for one in state.connections if one.due <= now or one.write_due <= now]

@@ -41,13 +41,15 @@ _log = logging.getLogger("actionhero.http")
 class HttpConnection(HttpLink):
     """The requests of one client."""
 
-    __slots__ = ("_events", "_parser", "_queue")
+    __slots__ = ("_events", "_parser", "_queue", "_received", "_turn")
 
     def __init__(self, state: HttpState) -> None:
         super().__init__(state)
         self._parser = RequestParser(state.limits, state.upgrades, state.hosts)
         self._events: EventSender | None = None
         self._queue: deque[Request] = deque()
+        self._turn = state.turn
+        self._received = state.turn.received
 
     # What the event loop calls.
 
@@ -65,17 +67,10 @@ class HttpConnection(HttpLink):
             self._close()
 
     def data_received(self, data: bytes) -> None:
-        if self._is_closed:
-            return
-        ready = self._parser.feed(data)
-        if len(ready) == 1 and self._phase is not _RUNNING and ready[0].upgrade is None:
-            self._start(ready[0])
-            return
-        self._queue.extend(ready)
-        if self._phase is not _RUNNING:
-            self._advance()
-        if self._queue:
-            self._bound_queue()
+        received = self._received
+        if not received:
+            self._turn.wake()
+        received.append((self, data))
 
     def eof_received(self) -> None:
         """The client sends no more; the loop closes the connection after this."""
@@ -93,6 +88,27 @@ class HttpConnection(HttpLink):
 
     # Requests, one after the other.
 
+    def take(self, data: bytes) -> None:
+        """Read what was received."""
+        if self._is_closed:
+            return
+        try:
+            ready = self._parser.feed(data)
+            if len(ready) == 1 and self._phase is not _RUNNING and ready[0].upgrade is None:
+                self._start(ready[0])
+            else:
+                self._take_all(ready)
+        except Exception:
+            _log.exception("a request was not read")
+            self.transport.abort()
+
+    def _take_all(self, ready: list[Request]) -> None:
+        self._queue.extend(ready)
+        if self._phase is not _RUNNING:
+            self._advance()
+        if self._queue:
+            self._bound_queue()
+
     def _advance(self) -> None:
         """Start the request that waits; when none does, wait for what must come."""
         if not self._queue:
@@ -107,12 +123,14 @@ class HttpConnection(HttpLink):
     def _start(self, request: Request) -> None:
         self._phase = _RUNNING
         self.due = _NEVER
-        self._state.starter.submit(self, request)
+        self._turn.starter.submit(self, request)
 
     def begin(self, request: Request) -> Rest | None:
         """Answer a request, or return what there is to wait for until it is answered."""
         if self._is_closed:
             return None
+        if not self._is_writable:
+            return self._begin_later(request)
         state = self._state
         state.requests += 1
         given = request.headers.get(b"x-request-id")
@@ -121,14 +139,35 @@ class HttpConnection(HttpLink):
             answer = state.answers.begin(request, self._peer, request_id)
             if not isinstance(answer, Answer):
                 return self._go_on(request, request_id, answer)
-            keep = self._write(request, request_id, answer)
+            keep, reply = self._compose(request, request_id, answer)
         except Exception:
             self._fail(request_id)
             return None
-        if not self._is_writable:
-            return self._finish_later(keep)
-        self._finish(keep)
+        if not keep:
+            return self._say_last(reply)
+        self._turn.replies.append((self.transport, reply))
+        self._finish(keep=True)
         return None
+
+    def _say_last(self, reply: bytes) -> Rest | None:
+        """Write the last answer, and close as soon as the client has read what it must."""
+        self._turn.flush()
+        self.transport.write(reply)
+        if not self._is_writable:
+            return self._finish_later(keep=False)
+        self._finish(keep=False)
+        return None
+
+    async def _begin_later(self, request: Request) -> None:
+        """Answer a request once the client has read enough of the answers before."""
+        task = self.task
+        await self.wait_writable()
+        self.task = None
+        rest = self.begin(request)
+        self._turn.flush()
+        if rest is not None:
+            self.task = task
+            await rest
 
     async def _go_on(self, request: Request, request_id: str, coming: Awaitable[AnyAnswer]) -> None:
         """Answer a request that must wait. Cancelled when the client is gone."""
@@ -147,16 +186,21 @@ class HttpConnection(HttpLink):
 
     def _write(self, request: Request, request_id: str, answer: Answer) -> bool:
         """Write an answer; whether the connection stays open after it."""
+        keep, reply = self._compose(request, request_id, answer)
+        self.transport.write(reply)
+        return keep
+
+    def _compose(self, request: Request, request_id: str, answer: Answer) -> tuple[bool, bytes]:
+        """An answer in bytes, and whether the connection stays open after it."""
         state = self._state
         keep = request.keep_alive and not state.is_draining
         line = (_KEEP if request.is_old else b"") if keep else CLOSE
         if state.origins is not None:
             line += state.origins.lines(request.headers)
         reply = state.heads.write(answer, request_id, line, request.method == "HEAD")
-        self.transport.write(reply)
         if state.logs_requests:
             _log_request(request, answer, request_id, self)
-        return keep
+        return keep, reply
 
     async def _send(self, request: Request, request_id: str, answer: FileAnswer) -> bool:
         """Send a file, as fast as the client takes it."""
@@ -241,6 +285,7 @@ class HttpConnection(HttpLink):
                 self.due = self._state.due(settings.body_timeout)
             if parser.awaits_continue:
                 parser.awaits_continue = False
+                self._turn.flush()
                 self.transport.write(CONTINUE)
         elif self._phase is not Phase.HEAD:
             if self._phase is not Phase.OPENED:  # the time for the first head began with that
@@ -261,6 +306,8 @@ class HttpConnection(HttpLink):
     def _hand_over(self, request: Request, head: bytes) -> None:
         """Let another protocol have the connection."""
         state = self._state
+        self._turn.flush()
+        head += self._turn.left_of(self)
         on_lost = state.hand_over(self)
         self._resume_reading()
         error = hand_over(state, request, head, self.transport, self._peer, on_lost)

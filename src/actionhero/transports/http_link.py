@@ -59,12 +59,16 @@ class HttpLink(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._is_writable = False
+        if self._phase is Phase.IDLE:
+            self.due = _NEVER
         self._unsent = unsent(self.transport)
         self.write_due = self._state.due(self._state.settings.write_timeout)
 
     def resume_writing(self) -> None:
         self._is_writable = True
         self.write_due = _NEVER
+        if self._phase is Phase.IDLE:
+            self.due = self._state.idle_due
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 
@@ -138,6 +142,7 @@ class HttpLink(asyncio.Protocol):
 
     def _refuse(self, error: ActionHeroError) -> None:
         """Answer with an error and take no more requests."""
+        self._state.turn.flush()
         request_id = new_id()
         answer = problem(error, request_id)
         self.transport.write(self._state.heads.write(answer, request_id, CLOSE))
@@ -150,6 +155,7 @@ class HttpLink(asyncio.Protocol):
 
     def _close(self) -> None:
         """Close once everything is written."""
+        self._state.turn.flush()
         self._end()
         self._phase = Phase.CLOSING
         self.due = self._state.due(self._state.settings.write_timeout)

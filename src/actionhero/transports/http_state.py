@@ -7,14 +7,14 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from actionhero.errors import ActionHeroError, OverloadedError, TooManyRequestsError
-from actionhero.protocols.http1 import Limits, Peer, Request, Upgrade
+from actionhero.protocols.http1 import Limits, Peer, Upgrade
 from actionhero.protocols.http1_forwarded import Proxies
 from actionhero.protocols.http1_origins import ALL_HOSTS, Hosts, Origins
 from actionhero.protocols.http1_replies import Heads
 from actionhero.settings import WebSettings
 from actionhero.transports.addresses import Addresses
 from actionhero.transports.http_answers import Answers
-from actionhero.transports.starter import Starter
+from actionhero.transports.http_turn import Turn
 
 if TYPE_CHECKING:
     from actionhero.transports.http_connection import HttpConnection
@@ -38,8 +38,9 @@ class Phase(Enum):
 class HttpState:
     """The server as its connections see it.
 
-    `now` is the loop's time at the last turn of the timer, `idle_due` when a connection that is
-    idle from now on is due. `requests` counts those that have begun since they were last counted.
+    `now` is the loop's time at the last tick of the timer, every `period` seconds, and `idle_due`
+    when a connection that is idle from then on is due. `requests` counts those that have begun
+    since they were last counted.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class HttpState:
         self.origins = origins
         self.heads = heads
         self.loop = asyncio.get_running_loop()
-        self.starter: Starter[Request] = Starter(self.loop)
+        self.turn = Turn(self.loop)
         self.connections: set[HttpConnection] = set()
         self._handed_over = 0
         names = settings.trusted_proxies
@@ -76,7 +77,7 @@ class HttpState:
             settings.idle_timeout,
             settings.write_timeout,
         )
-        self.turn = min(1.0, *(limit / 4 for limit in limits))
+        self.period = min(1.0, *(limit / 4 for limit in limits))
         self.set_time(self.loop.time())
 
     def set_time(self, now: float) -> None:
@@ -87,7 +88,7 @@ class HttpState:
 
     def due(self, seconds: float) -> float:
         """When something that may take `seconds` from now on is due."""
-        return self.now + seconds + self.turn
+        return self.now + seconds + self.period
 
     @property
     def count(self) -> int:

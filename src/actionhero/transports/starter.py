@@ -21,6 +21,7 @@ from asyncio.tasks import _enter_task, _leave_task
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 _BATCH = 200
@@ -41,12 +42,15 @@ class Work(Protocol[T_contra]):
 
 
 class Starter(Generic[T_contra]):
-    """Starts work on one event loop."""
+    """Starts work on one event loop. `wake` sees to it that `begin_batch` is called soon."""
 
-    __slots__ = ("_held", "_is_closed", "_loop", "_spare", "_submitted")
+    __slots__ = ("_held", "_is_closed", "_loop", "_spare", "_submitted", "_wake")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, wake: Callable[[], None] | None = None
+    ) -> None:
         self._loop = loop
+        self._wake = wake or partial(loop.call_soon, self.begin_batch)
         self._submitted: deque[tuple[Work[T_contra], T_contra]] = deque()
         self._held: list[Callable[[], None]] = []
         self._spare: _Spare | None = None
@@ -61,7 +65,7 @@ class Starter(Generic[T_contra]):
         """Begin `work` in the next turn of the loop. Returns how much waits now."""
         submitted = self._submitted
         if not submitted:
-            self._loop.call_soon(self._begin_batch)
+            self._wake()
         submitted.append((work, argument))
         return len(submitted)
 
@@ -76,7 +80,8 @@ class Starter(Generic[T_contra]):
             self._spare.task.cancel()
             self._spare = None
 
-    def _begin_batch(self) -> None:
+    def begin_batch(self) -> None:
+        """Begin what waits, or as much of it as one turn may."""
         submitted, loop = self._submitted, self._loop
         if self._is_closed:
             submitted.clear()
@@ -97,7 +102,7 @@ class Starter(Generic[T_contra]):
                 spare.take(rest, context)
                 work.task = spare.task
         if submitted:
-            loop.call_soon(self._begin_batch)
+            self._wake()
         elif self._held:
             self._release()
 

@@ -17,7 +17,8 @@ from ipaddress import ip_address
 from actionhero.errors import HttpProtocolError, SettingsError
 from actionhero.protocols.http1_replies import Fields
 
-_SIGNS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%!$&'()*+,;=:[]"
+_AUTHORITY = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+"""A host, perhaps with a port (RFC 3986, 3.2); one without a name is none (RFC 9110, 4.2.1)."""
 _LOOPBACK = ("localhost", "*.localhost", "127.0.0.1", "[::1]")
 _HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s,;\"]+")
@@ -54,7 +55,7 @@ class Hosts:
 
     def check(self, host: bytes) -> None:
         """Raises `HttpProtocolError` for what is no host (400) or none of ours (421)."""
-        if host.translate(None, _SIGNS):
+        if not _AUTHORITY.fullmatch(host):
             raise HttpProtocolError("the field Host is not a host")
         if self._is_any:
             return
@@ -140,17 +141,20 @@ def comes_from(
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site in {"same-origin", "none"}
-    return None if origin is None else _is_own(origin.lower(), host.lower(), scheme)
+    return None if origin is None else is_own_origin(origin, host, scheme)
 
 
-def _is_own(origin: str, host: str, scheme: str) -> bool:
-    """Compares hosts with their ports. Behind a proxy of which we do not know, HTTPS looks like
-    HTTP; the other way round, somebody on the way has written the page."""
-    kind, mark, rest = origin.partition("://")
+def is_own_origin(origin: str, host: str, scheme: str) -> bool:
+    """Whether a page of `origin` is one of the server's own, compared with its port.
+
+    Behind a proxy of which we do not know, HTTPS looks like HTTP; but a page of HTTP that asks by
+    HTTPS may have been written by anybody on the way.
+    """
+    kind, mark, rest = origin.lower().partition("://")
     port = _PORTS.get(kind)
     if not mark or port is None or (scheme == "https" and kind == "http"):
         return False
-    return rest.removesuffix(port) == host.removesuffix(port)
+    return bool(rest) and rest.removesuffix(port) == host.lower().removesuffix(port)
 
 
 def _without_port(host: str) -> str:

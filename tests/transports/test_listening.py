@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from actionhero.errors import ListenError
-from actionhero.transports.listening import Address, Doors, Place, open_doors, reserved_port, why_not
+from actionhero.transports.listening import (
+    Address,
+    Doors,
+    Place,
+    open_doors,
+    reserved_port,
+    why_not,
+)
 
 PLACE = Place("HTTP", "127.0.0.1", 80, "--port", "ACTIONHERO_WEB__PORT", "--host")
 
@@ -96,7 +103,7 @@ def test_a_socket_that_a_dead_server_left_is_replaced(path: Path) -> None:
 def test_a_socket_that_a_live_server_has_is_refused(path: Path) -> None:
     doors = open_doors(at(f"unix:{path}"))
     try:
-        with pytest.raises(ListenError, match="is in use by another program.*--host"):
+        with pytest.raises(ListenError, match=r"is in use by another program.*--host"):
             open_doors(at(f"unix:{path}"))
         assert answers(path)
     finally:

@@ -11,6 +11,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import aiofastnet
 from msgspec import Struct
@@ -20,6 +21,9 @@ from actionhero.transports.tls import Tls
 _RECORD = 16 * 1024 + 64
 """Bytes of a TLS record. Each connection has a buffer of some, each way; aiofastnet's own are of
 16, half a megabyte in all."""
+
+
+Handler: TypeAlias = Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object]
 
 
 class Bounds(Struct, frozen=True):
@@ -43,6 +47,8 @@ class Connector:
         self._bounds = bounds
         self._tls = tls
         self._shaking = 0
+        if tls is not None:
+            _Quiet.install(self._loop)
 
     async def connect(self, sock: socket.socket) -> None:
         """Have a protocol take it. Raises `OSError` if it does not come to that."""
@@ -66,3 +72,25 @@ class Connector:
             )
         finally:
             self._shaking -= 1
+
+
+class _Quiet:
+    """The loop's handler of exceptions, without one: aiofastnet 1.2 reports a client that goes away
+    before its handshake is done, as any port scan does, by a class in place of an exception, on
+    which the loop's own handler fails."""
+
+    def __init__(self, before: Handler | None) -> None:
+        self._before = before
+
+    @classmethod
+    def install(cls, loop: asyncio.AbstractEventLoop) -> None:
+        before = loop.get_exception_handler()
+        if not isinstance(before, cls):
+            loop.set_exception_handler(cls(before))
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> object:
+        if context.get("exception") is ConnectionResetError:
+            return None
+        if self._before is not None:
+            return self._before(loop, context)
+        return loop.default_exception_handler(context)

@@ -5,7 +5,8 @@ What is asked over it, and answered, is `http_connection`'s.
 - Nothing waits without a limit. A link knows when it is due, and the server looks at all of them
   on one timer. Times are the timer's own, so a limit is late by up to two of its turns.
 - After an error the input is thrown away until the client has read the answer: to close at once
-  would make the system reset the connection and the answer with it (RFC 9112, 9.6).
+  would make the system reset the connection and the answer with it (RFC 9112, 9.6). Over TLS the
+  transport does that: it waits for the client's close_notify, for as long as we let it.
 """
 
 import asyncio
@@ -20,12 +21,14 @@ from actionhero.transports.http_state import HttpState, Phase
 CLOSE = b"Connection: close\r\n"
 _NEVER = float("inf")
 _LINGER = 2.0
-"""Seconds for a client to read an answer that it did not wait for with its request."""
+"""Seconds for a client to read an answer that it did not wait for with its request, and to take
+leave over TLS."""
 
 
 class HttpLink(asyncio.Protocol):
     """The link of one client. `due` and `write_due` are times of the loop; `task` answers the
-    request that runs, if that has to wait."""
+    request that runs, if that has to wait. `address` is the one that it is counted under, and
+    `proxies` are there if it leads to a trusted one."""
 
     __slots__ = (
         "_drained",
@@ -147,19 +150,23 @@ class HttpLink(asyncio.Protocol):
         answer = problem(error, request_id)
         self.transport.write(self._state.heads.write(answer, request_id, CLOSE))
         self._end()
-        self._phase = Phase.LINGERING
         self.due = self._state.due(_LINGER)
         self._resume_reading()
         if self.transport.can_write_eof():
+            self._phase = Phase.LINGERING
             self.transport.write_eof()
+        else:
+            self._phase = Phase.CLOSING
+            self.transport.close()
 
     def _close(self) -> None:
         """Close once everything is written."""
         self._state.turn.flush()
         self._end()
         self._phase = Phase.CLOSING
-        self.due = self._state.due(self._state.settings.write_timeout)
         self.transport.close()
+        is_sent = self.transport.get_write_buffer_size() == 0
+        self.due = self._state.due(_LINGER if is_sent else self._state.settings.write_timeout)
 
     def _end(self) -> None:
         """Take nothing more in; what still runs has nobody to answer to."""

@@ -9,13 +9,13 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from msgspec import Struct
 
 from actionhero.clock import Duration, parse_duration
-from actionhero.messages import Transport
+from actionhero.messages import Push, Transport
 from actionhero.protocols.http1_cookies import SameSite, read_cookies, write_cookie
 
 _FRAMING = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"})
@@ -46,6 +46,18 @@ class FileReply(Struct, frozen=True):
     name: str | None = None
 
 
+class Hearer(Protocol):
+    """The client of a connection that stays, as the rooms know it."""
+
+    hears_own: bool
+    """Whether it gets what it says in a room itself."""
+
+    def hear(self, push: Push) -> bool:
+        """Send a text; or return False and send nothing, since the client leaves too much unread.
+        As soon as it can take more, `Rooms.catch_up` is to be called."""
+        ...
+
+
 class Connection:
     """A client as the actions see it.
 
@@ -61,6 +73,7 @@ class Connection:
         "_headers",
         "_id",
         "connected_at",
+        "hearer",
         "forwarded_host",
         "max_pending",
         "method",
@@ -103,6 +116,7 @@ class Connection:
         self.connected_at = time.time()
         self.params: dict[str, Any] = {}
         self.rooms: list[str] = []
+        self.hearer: Hearer | None = None
         self.total_actions = 0
         self.pending_actions = 0
         self.status: int | None = None

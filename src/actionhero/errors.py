@@ -19,6 +19,11 @@ but `internal_error`.
     │   ├── UnsupportedMediaError   415
     │   ├── TooManyRequestsError    429
     │   ├── CsrfError               403  a page of another site may have sent it
+    │   ├── RoomError               400
+    │   │   ├── UnknownRoomError        404
+    │   │   ├── MembershipError         409  in the room already, or not in it
+    │   │   ├── RoomFullError           409  as many members, or rooms, as there may be
+    │   │   └── RoomForbiddenError      403  a rule of the room does not allow it
     │   ├── HttpProtocolError       400, 406, 412, 414, 416, 417, 421, 426, 431, 501, 505
     │   └── FrameError              the rules of WebSocket frames were broken
     ├── ServerError                 ours
@@ -48,11 +53,6 @@ but `internal_error`.
     │   ├── UnknownFunctionError    … has no such function for peers
     │   ├── PeerTimeoutError        503  it did not answer in time (also a `TimeoutError`)
     │   └── PeerCallError           it answered with an error
-    ├── RoomError                   theirs
-    │   ├── UnknownRoomError        404
-    │   ├── MembershipError         409  in the room already, or not in it
-    │   ├── RoomFullError           409  as many members, or rooms, as there may be
-    │   └── MessageRefusedError     403  a rule of the room did not let the message pass
     └── TaskError
         ├── QueueFullError          503  the queue is as long as it may be
         ├── UnknownTaskError        no such task, or no such task type
@@ -209,6 +209,40 @@ class CsrfError(ClientError):
     """The request has a session's cookie, but may have been sent by a page of another site."""
 
     code = "csrf"
+    status = 403
+
+
+class RoomError(ClientError):
+    """It has to do with a room."""
+
+    code = "room_error"
+
+
+class UnknownRoomError(RoomError):
+    """There is no such room."""
+
+    code = "unknown_room"
+    status = 404
+
+
+class MembershipError(RoomError):
+    """The connection is in the room already, or is not in it."""
+
+    code = "membership"
+    status = 409
+
+
+class RoomFullError(RoomError):
+    """The room has as many members as it may have, or the connection as many rooms."""
+
+    code = "room_full"
+    status = 409
+
+
+class RoomForbiddenError(RoomError):
+    """A rule of the room does not let the connection in, or its message pass."""
+
+    code = "room_forbidden"
     status = 403
 
 
@@ -439,42 +473,6 @@ class LockLostError(CacheError):
     code = "lock_lost"
 
 
-class RoomError(ActionHeroError):
-    """It has to do with a room."""
-
-    code = "room_error"
-    status = 400
-    side = "theirs"
-
-
-class UnknownRoomError(RoomError):
-    """There is no such room."""
-
-    code = "unknown_room"
-    status = 404
-
-
-class MembershipError(RoomError):
-    """The connection is in the room already, or is not in it."""
-
-    code = "membership"
-    status = 409
-
-
-class RoomFullError(RoomError):
-    """The room has as many members as it may have, or the connection as many rooms."""
-
-    code = "room_full"
-    status = 409
-
-
-class MessageRefusedError(RoomError):
-    """A rule of the room did not let a message pass."""
-
-    code = "message_refused"
-    status = 403
-
-
 class PeerError(ActionHeroError):
     """Something about the other servers."""
 
@@ -516,8 +514,10 @@ def public_error(error: BaseException) -> ActionHeroError:
 
 
 def wire_error(error: ActionHeroError) -> dict[str, Any]:
-    """The error as WebSocket, TCP, MCP and the terminal show it."""
+    """The error as WebSocket, TCP, MCP and the terminal show it; `retryAfter` is in seconds."""
     shown: dict[str, Any] = {"code": error.code, "message": error.message}
+    if isinstance(error, TooManyRequestsError) and error.retry_after is not None:
+        shown["retryAfter"] = round(error.retry_after, 3)
     if error.problems:
         shown["details"] = error.problems
     return shown

@@ -5,7 +5,7 @@ are texts (path, query, form, command line) and are converted leniently; `body` 
 read strictly.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
@@ -78,3 +78,22 @@ class Event(Struct, frozen=True):
 
 
 ENDINGS = frozenset(("end", "error"))
+
+
+class Push:
+    """A text that goes to many clients unasked. Each transport makes its own form of it once."""
+
+    __slots__ = ("_forms", "text")
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self._forms: dict[Any, Any] | None = None
+
+    def form(self, make: Callable[[bytes], Any]) -> Any:
+        """What `make` makes of the text, which is asked only once."""
+        if self._forms is None:
+            self._forms = {}
+        form = self._forms.get(make)
+        if form is None:
+            form = self._forms[make] = make(self.text)
+        return form

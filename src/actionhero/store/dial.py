@@ -33,6 +33,8 @@ class Engine(msgspec.Struct, frozen=True):
     pid: int | None = None
     eviction: str = "noeviction"
     """What is thrown away when the memory is full; `noeviction` where it has no bound."""
+    run: str = ""
+    """Another one each time it is started, where it is told."""
 
     def __str__(self) -> str:
         return f"{self.name.capitalize()} {self.version}"
@@ -152,6 +154,7 @@ def _checked_engine(hello: object, info: object) -> Engine:
         "noeviction"
         if facts.get("maxmemory") == "0"
         else facts.get("maxmemory_policy", "noeviction"),
+        facts.get("run_id", ""),
     )
     _check_version(engine)
     _check_role(hello[b"mode"], hello[b"role"])

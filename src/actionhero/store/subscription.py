@@ -32,12 +32,13 @@ GAP = Published("", None)
 
 
 class Subscription:
-    """`async for channel, payload in subscription:` ends when it or its client is closed."""
+    """`async for channel, payload in subscription:` ends when it or its client is closed. Channels
+    may come (`add`) and go (`remove`) meanwhile."""
 
     def __init__(self, client: "StoreClient", channels: Sequence[str], timeout: float) -> None:
         if not channels:
             raise ValueError("name at least one channel")
-        self.channels = tuple(channels)
+        self.channels = dict.fromkeys(channels)
         self.received = 0
         self._client = client
         self._timeout = timeout
@@ -46,6 +47,7 @@ class Subscription:
         self._arrived = asyncio.Event()
         self._confirmed: asyncio.Future[None] | None = None
         self._unconfirmed = 0
+        self._adding: dict[str, deque[asyncio.Future[None]]] = {}
         self._link: Link | None = None
         self._returning: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -66,6 +68,8 @@ class Subscription:
         )
         self._confirmed = self._loop.create_future()
         self._unconfirmed = len(self.channels)
+        if not self.channels:
+            return
         # RESP3 confirms by a push for each channel and never answers the command itself.
         self._link.send_unanswered(("SUBSCRIBE", *self.channels))
         try:
@@ -74,6 +78,30 @@ class Subscription:
         except TimeoutError:
             self._link.lose("the subscription was not confirmed")
             raise StoreUnavailableError("the subscription was not confirmed") from None
+
+    async def add(self, channel: str) -> None:
+        """Listen to one more. Returns when the store has confirmed it; what is published meanwhile
+        arrives. Raises `StoreUnavailableError`; then the channel is not among them."""
+        link = self._link
+        if link is None or link.lost is not None:
+            raise StoreUnavailableError("no connection for subscriptions")
+        self.channels[channel] = None
+        added: asyncio.Future[None] = self._loop.create_future()
+        self._adding.setdefault(channel, deque()).append(added)
+        link.send_unanswered(("SUBSCRIBE", channel))
+        try:
+            async with asyncio.timeout(self._timeout):
+                await asyncio.shield(added)
+        except (TimeoutError, StoreUnavailableError):
+            self.channels.pop(channel, None)
+            link.lose("a subscription was not confirmed")
+            raise StoreUnavailableError("the subscription was not confirmed") from None
+
+    def remove(self, channel: str) -> None:
+        """Listen to it no more; what has arrived already is still given."""
+        self.channels.pop(channel, None)
+        if self._link is not None and self._link.lost is None:
+            self._link.send_unanswered(("UNSUBSCRIBE", channel))
 
     def _take(self, push: list[Any]) -> None:
         kind = push[0]
@@ -85,11 +113,26 @@ class Subscription:
             self.received += 1
             self._arrived.set()
         elif kind == b"subscribe":
+            self._confirm(push[1].decode())
+
+    def _confirm(self, channel: str) -> None:
+        """The store answers in the order in which it was asked."""
+        if self._unconfirmed:
             self._unconfirmed -= 1
             if not self._unconfirmed and self._confirmed is not None:
                 _resolve(self._confirmed)
+            return
+        waiting = self._adding[channel]
+        _resolve(waiting.popleft())
+        if not waiting:
+            del self._adding[channel]
 
     def _link_lost(self, link: Link, reason: str) -> None:
+        adding, self._adding = self._adding, {}
+        for added in (one for waiting in adding.values() for one in waiting):
+            if not added.done():
+                added.set_exception(StoreUnavailableError(reason))
+                added.exception()  # whoever waited may be gone
         if self._confirmed is not None and not self._confirmed.done():
             self._confirmed.set_exception(StoreUnavailableError(reason))
         elif link is self._link and not self._is_closed:

@@ -8,7 +8,7 @@ def is_allowed(hosts: Hosts, host: str) -> bool:
     try:
         hosts.check(host.encode())
     except HttpProtocolError as exc:
-        return exc.status != 421
+        return exc.status not in {400, 421}
     return True
 
 
@@ -58,7 +58,23 @@ def test_listed_hosts() -> None:
     assert is_allowed(hosts_of(("*",), "127.0.0.1"), "evil.org")
 
 
-@pytest.mark.parametrize("host", [b"a b", b"a/b", b"a@b", b"a\x00", b"\xff", b"<a>"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        b"a b",
+        b"a/b",
+        b"a@b",
+        b"a\x00",
+        b"\xff",
+        b"<a>",
+        b"",
+        b":80",
+        b"a:b",
+        b"a:1:2",
+        b"[::1",
+        b"a\n",
+    ],
+)
 def test_what_is_no_host(host: bytes) -> None:
     with pytest.raises(HttpProtocolError, match="not a host") as caught:
         ALL_HOSTS.check(host)

@@ -13,7 +13,7 @@ import pytest
 from actionhero.errors import ActionError
 from actionhero.protocols.http1 import UpgradeRequest
 from actionhero.transports.http_connection import HttpConnection
-from tests.protocols.test_http1_parser import BROKEN, SMUGGLED
+from tests.protocols.framing import SMUGGLED
 from tests.transports.http_kit import GET, HELLO, Kit, Wire, request, serving
 from tests.transports.serving import PATIENCE, eventually
 
@@ -144,22 +144,6 @@ async def test_requests_may_arrive_byte_by_byte(tmp_path: Path) -> None:
 
 
 # What is broken.
-
-
-@pytest.mark.parametrize("name", BROKEN)
-async def test_a_broken_request_is_refused_and_nothing_after_it_answered(
-    name: str, tmp_path: Path
-) -> None:
-    status, data = BROKEN[name]
-    limits = {"target_bytes": 200, "header_bytes": 1000, "headers": 20, "body_bytes": 100}
-    async with serving(tmp_path, **limits) as kit:
-        wire = await kit.connect()
-        wire.send(GET + data + SMUGGLED)
-        assert (await wire.read_reply()).json() == HELLO
-        reply = await wire.read_reply()
-        assert (reply.status, reply.json()["status"]) == (status, status)
-        assert reply.fields["connection"] == "close"
-        assert await wire.read_end() == b""
 
 
 async def test_a_refusal_is_read_though_the_client_goes_on_sending(tmp_path: Path) -> None:

@@ -66,8 +66,9 @@ def read_expects(headers: dict[bytes, bytes], is_old: bool) -> bool:
     return headers.get(b"content-length") != b"0"
 
 
-def read_target(target: str, method: str, hosts: Hosts) -> str:
-    """An unusual target in origin form (RFC 9112, 3.2)."""
+def read_target(target: str, method: str, host: bytes | None, hosts: Hosts) -> str:
+    """An unusual target in origin form (RFC 9112, 3.2). One with a host of its own must name that
+    of the field `Host`, as clients do: who reads one and who the other would not agree."""
     if "#" in target:
         raise HttpProtocolError("the target has a fragment (#)")
     if target == "*" and method == "OPTIONS":
@@ -76,7 +77,10 @@ def read_target(target: str, method: str, hosts: Hosts) -> str:
     if not mark or scheme.lower() not in {"http", "https"}:
         raise HttpProtocolError("the target is neither a path nor an http URL")
     authority = rest.partition("/")[0].partition("?")[0]
-    hosts.check(authority.encode("latin-1"))  # it counts more than the field Host
+    own = authority.encode("latin-1")
+    hosts.check(own)
+    if host is not None and own.lower() != host.lower():
+        raise HttpProtocolError("the host of the target is not that of the field Host")
     path = rest[len(authority) :]
     return path if path.startswith("/") else "/" + path
 

@@ -263,7 +263,7 @@ class RequestParser:
             self.awaits_continue = read_expects(headers, is_old)
         self._target = target = self._url.decode("latin-1")
         if target[0] != "/" or "#" in target:
-            self._target = read_target(target, method, self._hosts)
+            self._target = read_target(target, method, host, self._hosts)
         self._request_headers = headers
         self._headers = {}  # trailers are read and dropped
         self._repeated = 0

@@ -11,7 +11,7 @@ ends or begins like it, is another one.
 """
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 
 from actionhero.errors import HttpProtocolError, SettingsError
@@ -23,7 +23,6 @@ _LOOPBACK = ("localhost", "*.localhost", "127.0.0.1", "[::1]")
 _HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s,;\"]+")
 _TOKENS = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~ ,-]{1,1000}")
-_PORTS = {"http": ":80", "https": ":443"}
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _EXPOSED = "Content-Disposition, Content-Range, ETag, Location, Retry-After, X-Request-Id"
 """The fields of a reply that scripts of other origins may read."""
@@ -125,36 +124,6 @@ class Origins:
             ("Access-Control-Max-Age", self._max_age),
             ("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers"),
         )
-
-
-def comes_from(
-    headers: Mapping[str, str], host: str, scheme: str, trusted: Container[str]
-) -> bool | None:
-    """Whether the page that sent a request is one of the server's own or of `trusted` origins, as
-    its browser says, which no page can change; None if it says nothing.
-
-    `host` and `scheme` are those that the client sees. (Fetch Metadata; RFC 6454, 7)
-    """
-    origin = headers.get("origin")
-    if origin is not None and origin.lower() in trusted:
-        return True
-    site = headers.get("sec-fetch-site")
-    if site is not None:
-        return site in {"same-origin", "none"}
-    return None if origin is None else is_own_origin(origin, host, scheme)
-
-
-def is_own_origin(origin: str, host: str, scheme: str) -> bool:
-    """Whether a page of `origin` is one of the server's own, compared with its port.
-
-    Behind a proxy of which we do not know, HTTPS looks like HTTP; but a page of HTTP that asks by
-    HTTPS may have been written by anybody on the way.
-    """
-    kind, mark, rest = origin.lower().partition("://")
-    port = _PORTS.get(kind)
-    if not mark or port is None or (scheme == "https" and kind == "http"):
-        return False
-    return bool(rest) and rest.removesuffix(port) == host.lower().removesuffix(port)
 
 
 def _without_port(host: str) -> str:

@@ -16,7 +16,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from actionhero.errors import CsrfError, SessionError
-from actionhero.protocols.http1_origins import comes_from
+from actionhero.protocols.same_origin import comes_from
 from actionhero.sessions.session import Changes, Session
 from actionhero.sessions.signing import Secrets, new_session_id, read_signed, sign
 from actionhero.store.scripts import Script

@@ -52,7 +52,7 @@ def test_a_person_reads_text(capsys: pytest.CaptureFixture[str]) -> None:
         log.exception("it failed", extra={"size": 3})
     first, *rest = capsys.readouterr().err.splitlines()
     assert first.endswith("error    it failed  size=3")
-    assert rest[-1] == "ValueError: broken"
+    assert rest[-1] == "  ValueError: broken"
 
 
 def test_no_client_writes_lines_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,13 +1,14 @@
 """Logs: text for a person on a terminal, one JSON object a line for a machine.
 
 What a client sent is masked where its name says it is a secret (`general.filtered_params`), and
-control characters are escaped, so that no client writes log lines of its own.
+control characters are escaped, so that no client writes log lines of its own; a trace is indented,
+so that nothing in it looks like a line either.
 """
 
 import datetime
 import logging
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeAlias
 
@@ -119,7 +120,7 @@ class JsonFormatter(logging.Formatter):
         }
         if trace := _trace_of(record, self):
             line["exception"] = trace
-        return msgspec.json.encode(line, enc_hook=repr).decode()
+        return _escape(_encode(line), _as_json)
 
 
 class TextFormatter(logging.Formatter):
@@ -138,7 +139,7 @@ class TextFormatter(logging.Formatter):
             f" {_printable(record.getMessage())}{fields}"
         )
         if trace := _trace_of(record, self):
-            line += "\n" + trace
+            line += "".join(f"\n  {_printable(one)}" for one in trace.split("\n"))
         return line
 
 
@@ -161,7 +162,35 @@ def _moment(record: logging.LogRecord) -> datetime.datetime:
 
 
 def _printable(value: Any) -> str:
-    text = str(value)
+    return _escape(str(value), _as_python)
+
+
+def _escape(text: str, escape: Callable[[str], str]) -> str:
+    """A text with whatever does not show escaped: new lines, what steers terminals, and the like."""
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    return "".join(char if char.isprintable() else escape(char) for char in text)
+
+
+def _as_python(char: str) -> str:
+    return repr(char)[1:-1]
+
+
+def _as_json(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[i : i + 4]}" for i in range(0, len(units), 4))
+
+
+def _encode(line: dict[str, Any]) -> str:
+    """A line as JSON, whatever is in it."""
+    try:
+        return msgspec.json.encode(line, enc_hook=repr).decode()
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return _encode_anything(line)
+
+
+def _encode_anything(line: dict[str, Any]) -> str:
+    """Half a character, an endless number: slow, and seldom."""
+    import json
+
+    return json.dumps(line, default=repr, skipkeys=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from actionhero.clock import Rate
 from actionhero.errors import TooManyRequestsError
+from actionhero.protocols.addresses import bucket_of
 from actionhero.store.scripts import Script
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ class Limits:
         self._keys = keys
 
     async def take(self, name: str, client: str, rate: Rate) -> None:
-        """Use `name` once for `client`. Raises `TooManyRequestsError`, which says when to retry."""
+        """Use `name` once for an address. Raises `TooManyRequestsError`, which says when to retry."""
         cost = rate.period / rate.uses * 1_000_000
-        key = self._keys.rate(name, client)
+        key = self._keys.rate(name, bucket_of(client))
         wait = await _take(self._store, [key], [cost, rate.uses])
         if wait:
             seconds = int(str(wait)) / 1_000_000

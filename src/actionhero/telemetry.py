@@ -166,7 +166,7 @@ def _printable(value: Any) -> str:
 
 
 def _escape(text: str, escape: Callable[[str], str]) -> str:
-    """A text with whatever does not show escaped: new lines, what steers terminals, and the like."""
+    """A text with all that does not show escaped: new lines, what steers terminals, and such."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else escape(char) for char in text)

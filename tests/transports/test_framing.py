@@ -47,6 +47,7 @@ async def expect_refusal(wire: Wire, status: int) -> None:
     assert (reply.status, reply.json()["status"]) == (status, status)
     assert reply.fields["connection"] == "close"
     assert await wire.read_end() == b""
+    await wire.aclose()
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -6,10 +6,9 @@ from __future__ import annotations
 import sys
 
 import uvloop
-from picows import WSMsgType
 
 from actionhero import App, Settings
-from actionhero.protocols.websocket import BINARY, Assembler, DataFrame
+from actionhero.protocols.frames import BINARY, Assembler, Frame, write_frame
 from actionhero.server import Server
 from actionhero.settings import (
     GeneralSettings,
@@ -47,7 +46,10 @@ class EchoLink(websocket.Link):
         super().__init__(*args)  # type: ignore[arg-type]  # passed on
         self.session = EchoSession(self._endpoint.desk, self, self.session.connection)
 
-    def _assemble(self, frame: DataFrame) -> None:
+    def _is_welcome(self, frame: Frame) -> bool:
+        return True
+
+    def _assemble(self, frame: Frame) -> None:
         assembler = self._assembler or Assembler(_MOST, self._deflate)
         message = assembler.add(frame)
         self._assembler = assembler if message is None else None
@@ -56,12 +58,12 @@ class EchoLink(websocket.Link):
         opcode, content = message
         if opcode != BINARY:
             self.session.receive(content)
-        elif self._deflate is None:
-            self._outbox.flush()
-            self._transport.send(WSMsgType.BINARY, content)
+            return
+        self._outbox.flush()
+        if self._deflate is None:
+            self._transport.write(write_frame(BINARY, content))
         else:
-            self._outbox.flush()
-            self._send_compressed(WSMsgType.BINARY, content, self._deflate)
+            self._transport.write(self._press(BINARY, content, self._deflate))
 
 
 def main() -> None:

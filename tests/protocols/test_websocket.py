@@ -1,33 +1,23 @@
 import base64
-import itertools
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from msgspec import Raw
 
 from actionhero.errors import (
     ActionError,
     ActionHeroError,
-    FrameError,
     HttpProtocolError,
     MalformedError,
     UnknownActionError,
 )
 from actionhero.protocols.websocket import (
-    BINARY,
-    CONTINUATION,
-    TEXT,
-    Assembler,
-    DataFrame,
     Message,
     check_opening,
-    check_text,
     is_allowed_origin,
     read_call,
-    read_close,
     read_message,
+    write_opening,
 )
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -150,112 +140,16 @@ def test_listed_origins_may_connect() -> None:
     assert is_allowed_origin("null", "api.example.com", frozenset({"*"}))
 
 
-def test_a_whole_text_goes_through() -> None:
-    assert Assembler(10).add(DataFrame(TEXT, True, b"hello")) == (TEXT, b"hello")
-
-
-def test_fragments_are_joined() -> None:
-    assembler = Assembler(10)
-    assert assembler.add(DataFrame(TEXT, False, b"he")) is None
-    assert assembler.add(DataFrame(CONTINUATION, False, b"")) is None
-    assert assembler.add(DataFrame(CONTINUATION, True, b"llo")) == (TEXT, b"hello")
-    assert assembler.add(DataFrame(TEXT, True, b"next")) == (TEXT, b"next")
-
-
-def test_a_message_may_be_no_text() -> None:
-    assert Assembler(10).add(DataFrame(BINARY, True, b"\xff")) == (BINARY, b"\xff")
-
-
-def test_a_letter_may_be_cut_in_two() -> None:
-    euro = "€".encode()
-    assembler = Assembler(10)
-    assert assembler.add(DataFrame(TEXT, False, euro[:1])) is None
-    assert assembler.add(DataFrame(CONTINUATION, True, euro[1:])) == (TEXT, euro)
-
-
-@pytest.mark.parametrize(
-    ("frames", "code"),
-    [
-        ([(CONTINUATION, True, b"x")], 1002),
-        ([(CONTINUATION, False, b"x")], 1002),
-        ([(TEXT, False, b"x"), (TEXT, True, b"y")], 1002),
-        ([(TEXT, False, b"x"), (BINARY, True, b"y")], 1002),
-        ([(TEXT, True, b"x", True)], 1002),
-        ([(TEXT, False, b"x"), (CONTINUATION, True, b"y", True)], 1002),
-        ([(TEXT, True, b"\xff")], 1007),
-        ([(TEXT, False, b"\xe2\x82"), (CONTINUATION, True, b"x")], 1007),
-        ([(TEXT, True, b"x" * 11)], 1009),
-        ([(TEXT, False, b"x" * 6), (CONTINUATION, False, b"x" * 5)], 1009),
-    ],
-)
-def test_broken_messages_have_their_close_code(
-    frames: list[tuple[int, bool, bytes, bool]], code: int
-) -> None:
-    assembler = Assembler(10)
-    for frame in frames[:-1]:
-        assert assembler.add(DataFrame(*frame)) is None
-    with pytest.raises(FrameError) as caught:
-        assembler.add(DataFrame(*frames[-1]))
-    assert caught.value.close_code == code
-    assert len(caught.value.message) < 120
-
-
-@given(st.text(max_size=50), st.lists(st.integers(0, 60), max_size=5))
-@settings(max_examples=200)
-def test_how_a_text_is_cut_makes_no_difference(text: str, cuts: list[int]) -> None:
-    payload = text.encode()
-    places = [0, *sorted(min(cut, len(payload)) for cut in cuts), len(payload)]
-    parts = [payload[a:b] for a, b in itertools.pairwise(places)]
-    assembler = Assembler(1000)
-    for index, part in enumerate(parts):
-        opcode = CONTINUATION if index else TEXT
-        whole = assembler.add(DataFrame(opcode, index == len(parts) - 1, part))
-    assert whole == (TEXT, payload)
-
-
-@pytest.mark.parametrize(
-    "payload", [b"", b"plain", "Zoë €𝄞".encode(), b"\xf4\x8f\xbf\xbf", b"\x00"]
-)
-def test_utf8_is_let_through(payload: bytes) -> None:
-    assert check_text(payload) is payload
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [b"\xff", b"\x80", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"a\xe2\x82"],
-)
-def test_other_bytes_are_not(payload: bytes) -> None:
-    with pytest.raises(FrameError) as caught:
-        check_text(payload)
-    assert caught.value.close_code == 1007
-
-
-@pytest.mark.parametrize(
-    ("payload", "code"),
-    [
-        (b"", 1000),
-        *((number.to_bytes(2, "big"), number) for number in (1000, 1001, 1003, 1007, 1011, 1014)),
-        *((number.to_bytes(2, "big"), number) for number in (3000, 3999, 4000, 4999)),
-        (b"\x03\xe8bye", 1000),
-        ("\u20ac".encode().join([b"\x03\xe8", b""]), 1000),
-    ],
-)
-def test_close_codes(payload: bytes, code: int) -> None:
-    assert read_close(payload) == code
-
-
-@pytest.mark.parametrize("number", [0, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, 65535])
-def test_codes_that_may_not_be_sent(number: int) -> None:
-    with pytest.raises(FrameError) as caught:
-        read_close(number.to_bytes(2, "big"))
-    assert caught.value.close_code == 1002
-
-
-def test_broken_closes() -> None:
-    for payload, code in ((b"\x03", 1002), (b"\x03\xe8\xff", 1007)):
-        with pytest.raises(FrameError) as caught:
-            read_close(payload)
-        assert caught.value.close_code == code
+def test_the_answer_to_an_opening() -> None:
+    answer = write_opening(KEY).decode().split("\r\n")
+    assert answer[0] == "HTTP/1.1 101 Switching Protocols"
+    assert answer[-2:] == ["", ""]
+    assert set(answer[1:-2]) == {
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",  # RFC 6455, section 1.3
+    }
+    assert b"\r\nSec-WebSocket-Extensions: x\r\n" in write_opening(KEY, "x")
 
 
 def test_messages() -> None:

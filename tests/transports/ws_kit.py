@@ -6,13 +6,13 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias, cast
 
-import aiofastnet
 from websockets.asyncio.client import ClientConnection, connect
 
 from actionhero.errors import ActionHeroError
 from actionhero.messages import Words
 from actionhero.protocols.http1 import UpgradeRequest
 from actionhero.settings import WebSocketSettings
+from actionhero.transports.addresses import peer_of
 from actionhero.transports.websocket import WebSocketEndpoint
 from tests.transports.serving import PATIENCE, Served
 
@@ -46,7 +46,7 @@ class Front(asyncio.Protocol):
             words=words,
             headers={name.lower(): value for name, value in (one.split(": ", 1) for one in fields)},
             head=self.head,
-            peer=self.transport.get_extra_info("peername")[:2],
+            peer=peer_of(self.transport),
             request_id="r",
             on_lost=self.kit.count_lost,
         )
@@ -132,7 +132,7 @@ class Kit:
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        self.listener = await aiofastnet.create_server(loop, lambda: Front(self), "127.0.0.1", 0)
+        self.listener = await loop.create_server(lambda: Front(self), "127.0.0.1", 0)
         self.port = self.listener.sockets[0].getsockname()[1]
 
     def count_lost(self) -> None:

@@ -1,9 +1,7 @@
-"""WebSocket at `/ws`: connections that HTTP hands over, framed by picows.
+"""WebSocket at `/ws`: connections that HTTP hands over.
 
-Only this file and `ws_opening` know picows; `Framer` of `ws_session` is what another one would have
-to be. picows reads and writes frames. What it leaves to its user is done here and in
-`protocols.websocket`: fragments, UTF-8, reserved bits, the closing handshake, pings, and bounds on
-what a client may leave unread.
+Frames are read and written by `protocols.frames`; what their texts say is `ws_session`'s. Here is
+what lies between: the closing handshake, pings, and bounds on what a client may leave unread.
 
 Rules
 - A client that leaves more than `outstanding_bytes` unread is not read from. If it has to be sent
@@ -11,8 +9,12 @@ Rules
 - A client of which nothing was heard since the last ping is dropped at the next, so within twice
   `ping_interval`.
 - A closing handshake gets `CLOSE_TIMEOUT`.
+- To close a socket while the client is sending breaks the connection, and takes back what it has
+  not read, the close frame first of all. So the server only says that it is done, discards what
+  still comes, and lets the client close.
 - Close codes: 1000 the client asked, 1001 the server stops, 1012 it restarts, 1002 a broken frame,
-  1003 a binary message, 1007 not UTF-8, 1008 a slow reader, 1009 too big, 1011 a fault of ours.
+  1003 a binary message, 1007 not UTF-8, 1008 a slow reader or a hasty writer, 1009 too big,
+  1011 a fault of ours.
 """
 
 import asyncio
@@ -20,37 +22,38 @@ import logging
 from collections.abc import Callable
 from typing import cast
 
-from picows import (
-    WSFrame,
-    WSListener,
-    WSMsgType,
-    WSTransport,
-)
-
 from actionhero.actions.dispatch import Dispatcher
 from actionhero.connections import Connection
 from actionhero.errors import ActionError, DrainingError, FrameError
 from actionhero.protocols.deflate import Deflate, agree
-from actionhero.protocols.http1 import UpgradeRequest
-from actionhero.protocols.websocket import (
+from actionhero.protocols.frames import (
     BINARY,
+    CLOSE,
     GOING_AWAY,
+    INTERNAL_ERROR,
+    PING,
     POLICY_VIOLATION,
-    PROTOCOL_ERROR,
+    PONG,
     TEXT,
     UNSUPPORTED_DATA,
     Assembler,
-    DataFrame,
-    check_opening,
+    Frame,
+    FrameReader,
     check_text,
     read_close,
+    read_text,
+    write_close,
+    write_frame,
+    write_text,
 )
+from actionhero.protocols.http1 import UpgradeRequest
+from actionhero.protocols.websocket import check_opening, write_opening
 from actionhero.settings import WebSocketSettings
 from actionhero.transports.calls import Running, Stats
+from actionhero.transports.streaming import MARK
 from actionhero.transports.watch import Watch
-from actionhero.transports.ws_opening import Opened, hand_over
+from actionhero.transports.ws_outbox import Outbox
 from actionhero.transports.ws_session import Desk, FindFile, Session
-from actionhero.transports.ws_wire import Outbox
 
 CLOSE_TIMEOUT = 3.0
 """Seconds for the client's half of the closing handshake, and to close the connection."""
@@ -59,8 +62,7 @@ _FLOWING = 64 * 1024
 _SMALLEST, _LARGEST = 1024, 256 * 1024
 """Bytes of the texts that are compressed for clients that wish it: smaller ones do not shrink much,
 and larger ones would hold up the loop."""
-_TEXT, _PING, _PONG, _CLOSE = WSMsgType.TEXT, WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
-_CONTROL = frozenset((_PING, _PONG, _CLOSE))
+_PING = write_frame(PING, b"")
 
 _log = logging.getLogger("actionhero.websocket")
 
@@ -91,6 +93,7 @@ class WebSocketEndpoint:
             find_file,
             documentation,
             settings.message_bytes,
+            settings.messages_per_second,
         )
         self.watch: Watch[Link] = Watch(
             stats,
@@ -108,24 +111,25 @@ class WebSocketEndpoint:
             raise DrainingError("the server is shutting down")
         if len(self.watch) >= self.settings.connections:
             raise ActionError("too many connections", code="too_many_connections", status=503)
-        key = check_opening(request.head, request.headers, self._origins)
+        key = check_opening(request.head, request.headers, self._origins, request.peer)
         offers = request.headers.get("sec-websocket-extensions", "")
         deflate = agree(offers) if offers and self.settings.deflate else None
+        peer = request.peer
         connection = Connection(
             "websocket",
-            *request.peer,
+            peer.ip,
+            peer.port,
+            scheme=peer.scheme,
+            forwarded_host=peer.host,
             headers=request.headers,
             max_pending=self.settings.pending,
         )
         transport = cast("asyncio.Transport", request.transport)
         link = Link(self, transport, connection, request.on_lost, deflate)
-        rest, most = request.head.partition(b"\r\n\r\n")[2], self.settings.message_bytes
         self.watch.enter(link)
-        try:
-            hand_over(Opened(transport, key, rest, deflate, most), link, link.on_closing)
-        except OSError:  # the client is gone already
-            transport.abort()
-            link.on_lost()
+        transport.set_protocol(link)
+        transport.write(write_opening(key, "" if deflate is None else deflate.response))
+        link.open(request.head.partition(b"\r\n\r\n")[2])
 
     async def drain(self, deadline: float, *, code: int = GOING_AWAY) -> None:
         """Refuse new clients; close each one with `code` when its running actions have answered.
@@ -135,49 +139,67 @@ class WebSocketEndpoint:
         end = asyncio.get_running_loop().time() + deadline
         for link in self.watch:
             link.session.end(code, "the server stops")
+        self._running.stop_streams()
         await self.watch.empty(deadline)
         await self._running.drain(end - asyncio.get_running_loop().time())
         self._running.close()
 
 
-class Link(WSListener):
-    """One connection: the frames of picows on one side, the session's texts on the other."""
+class Link(asyncio.Protocol):
+    """One connection: its frames on one side, the session's texts on the other."""
 
     __slots__ = (
         "_assembler",
         "_deflate",
         "_endpoint",
+        "_frames",
+        "_is_between",
         "_is_closing",
+        "_is_finished",
         "_is_heard",
         "_is_held",
         "_is_paused",
         "_on_lost",
         "_outbox",
         "_transport",
-        "_wire",
         "session",
     )
 
     def __init__(
         self,
         endpoint: WebSocketEndpoint,
-        wire: asyncio.Transport,
+        transport: asyncio.Transport,
         connection: Connection,
         on_lost: Callable[[], None],
         deflate: Deflate | None,
     ) -> None:
         self._endpoint = endpoint
-        self._deflate = deflate
+        self._transport = transport
         self._outbox = endpoint.outbox
-        self._wire = wire
         self._on_lost = on_lost
+        self._deflate = deflate
+        self._frames = FrameReader(
+            endpoint.settings.message_bytes, takes_compressed=deflate is not None
+        )
         self._assembler: Assembler | None = None
+        self._is_between = True  # messages, and none is to be the last
         self._is_closing = False
+        self._is_finished = False
         self._is_heard = True
         self._is_held = False
         self._is_paused = False
-        self._transport: WSTransport
         self.session = Session(endpoint.desk, self, connection)
+
+    def open(self, received: bytes) -> None:
+        """Begin, with what has come behind the opening request."""
+        most = self._endpoint.settings.outstanding_bytes
+        self._transport.set_write_buffer_limits(high=most, low=most // 2)
+        self.session.greet()
+        self._outbox.flush()  # before the pong of a ping that came along
+        if received:
+            self.data_received(received)
+
+    # What the session calls.
 
     def send(self, text: bytes) -> None:
         """Send one text by the end of this turn of the loop."""
@@ -189,11 +211,28 @@ class Link(WSListener):
             return
         if self._is_paused and self._unread > self._endpoint.settings.outstanding_bytes:
             self.fail(POLICY_VIOLATION, "too much is unread")
-            return
-        if self._deflate is not None and _SMALLEST <= len(text) <= _LARGEST:
-            self._send_compressed(_TEXT, text, self._deflate)
+        elif self._deflate is None:
+            self._transport.write(write_text(text))
         else:
-            self._transport.send(_TEXT, text)
+            self._transport.write(self._press(TEXT, text, self._deflate))
+
+    @property
+    def is_flowing(self) -> bool:
+        """Whether the client has read most of what it was sent."""
+        return not self._is_paused
+
+    def narrow(self) -> None:
+        """Read no more of the client, and have its streams wait, where much less is unread."""
+        self._transport.set_write_buffer_limits(high=MARK, low=MARK // 4)
+
+    def send_value(self, text: bytes) -> None:
+        """Send a text that was made only because there was room for it."""
+        if not self._is_closing:
+            self._transport.write(
+                write_text(text)
+                if self._deflate is None
+                else self._press(TEXT, text, self._deflate)
+            )
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake, behind what the client has not read yet."""
@@ -201,7 +240,8 @@ class Link(WSListener):
         if self._is_closing:
             return
         self._is_closing = True
-        self._transport.send_close(code, reason.encode()[:120])  # type: ignore[arg-type]
+        self._is_between = False
+        self._transport.write(write_close(code, reason))
         is_flowing = self._unread < _FLOWING
         patience = CLOSE_TIMEOUT if is_flowing else self._endpoint.settings.write_timeout
         self._endpoint.watch.expect(self, patience)
@@ -209,7 +249,7 @@ class Link(WSListener):
     def fail(self, code: int, reason: str) -> None:
         """Say why, and end the connection without a handshake (RFC 6455, section 7.1.7)."""
         self.close(code, reason)
-        self._transport.disconnect()
+        self._finish()
 
     def pause(self) -> None:
         """Read no more for now."""
@@ -221,10 +261,12 @@ class Link(WSListener):
         self._is_held = False
         self._set_reading()
 
+    # What the watch calls.
+
     def drop(self) -> None:
         """End the connection at once, whatever is unsent."""
         self._is_closing = True
-        self._wire.abort()
+        self._transport.abort()
 
     def look(self, now: float) -> None:
         """Ask for a sign of life; drop the connection if there was none since the last time."""
@@ -232,95 +274,77 @@ class Link(WSListener):
             self.drop()
         elif not self._is_closing and not self._is_paused:
             self._is_heard = False
-            self._transport.send_ping()
+            self._transport.write(_PING)
 
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        self._transport = transport
-        most = self._endpoint.settings.outstanding_bytes
-        self._wire.set_write_buffer_limits(high=most, low=most // 2)
-        self.session.greet()
-        self._outbox.flush()  # before the pong of a ping that came along
+    # What the event loop calls.
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Take a frame; the first lines are the way of almost all of them."""
+    def data_received(self, data: bytes) -> None:
         self._is_heard = True
-        if (
-            frame.msg_type is _TEXT
-            and frame.fin
-            and self._assembler is None
-            and not (frame.rsv1 or frame.rsv2 or frame.rsv3 or transport.is_close_frame_sent)
-        ):
-            text = frame.get_payload_as_bytes()
-            if text.isascii():
-                self.session.receive(text)
-                return
         try:
-            self._take(transport, frame)
+            text = read_text(data) if self._is_between else None
+            if text is None:
+                self._read(data)
+            else:
+                self.session.receive(text)
         except FrameError as exc:
             self.fail(exc.close_code, exc.message)
+        except Exception:
+            _log.exception("a message was not taken")
+            self.fail(INTERNAL_ERROR, "")
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        self.on_lost()
-
-    def on_closing(self) -> None:
-        """The end has begun: after a handshake, or since a frame was broken."""
+    def connection_lost(self, exc: Exception | None) -> None:
         self._is_closing = True
-        self._endpoint.watch.expect(self, CLOSE_TIMEOUT)
-
-    def on_lost(self) -> None:
-        """The connection has ended."""
-        self._is_closing = True
+        self._is_finished = True
+        self.session.leave()
         self._endpoint.watch.leave(self)
         self._on_lost()
 
     def pause_writing(self) -> None:
-        """Called when the client leaves too much unread: read no more of it meanwhile."""
+        """The client leaves too much unread: read no more of it meanwhile."""
         self._is_paused = True
-        if not self._wire.is_closing():
+        if not self._is_finished:
             self._endpoint.watch.expect(self, self._endpoint.settings.write_timeout)
         self._set_reading()
 
     def resume_writing(self) -> None:
-        """Called when it has caught up."""
+        """It has caught up."""
         self._is_paused = False
         if not self._is_closing:
             self._endpoint.watch.excuse(self)
         self._set_reading()
+        self.session.flow()
 
-    def _set_reading(self) -> None:
-        wire = self._wire
-        if not wire.is_closing():
-            must_wait = not self._is_closing and (self._is_paused or self._is_held)
-            if must_wait == wire.is_reading():
-                (wire.pause_reading if must_wait else wire.resume_reading)()
+    # Frames.
 
-    def _send_compressed(self, kind: WSMsgType, message: bytes, deflate: Deflate) -> None:
-        pressed = deflate.compress(message)
-        if pressed is None:
-            self._transport.send(kind, message)
-        else:
-            self._transport.send(kind, pressed, rsv1=True)
+    def _read(self, data: bytes) -> None:
+        if self._is_finished:
+            return
+        for frame in self._frames.feed(data):
+            self._take(frame)
+            if self._is_finished:
+                return
+        self._is_between = not (
+            self._is_closing or self._frames.is_within or self._assembler is not None
+        )
 
-    @property
-    def _unread(self) -> int:
-        return self._wire.get_write_buffer_size()
+    def _take(self, frame: Frame) -> None:
+        opcode, payload = frame.opcode, frame.payload
+        if opcode == CLOSE:
+            self._take_close(payload)
+        elif self._is_closing or not self._is_welcome(frame):
+            return
+        elif opcode == PING:
+            self._transport.write(write_frame(PONG, payload))
+        elif opcode != PONG:
+            self._assemble(frame)
 
-    def _take(self, transport: WSTransport, frame: WSFrame) -> None:
-        kind = frame.msg_type
-        is_control = kind in _CONTROL
-        if frame.rsv2 or frame.rsv3 or (frame.rsv1 and (is_control or self._deflate is None)):
-            raise FrameError(PROTOCOL_ERROR, "reserved bits without an extension")
-        payload = frame.get_payload_as_bytes()
-        if kind is _CLOSE:
-            self._take_close(transport, payload)
-        elif kind is _PONG or transport.is_close_frame_sent:
-            return  # picows goes on after a frame that it has refused
-        elif kind is _PING:
-            transport.send_pong(payload)
-        else:
-            self._assemble(DataFrame(kind.value, bool(frame.fin), payload, bool(frame.rsv1)))
+    def _is_welcome(self, frame: Frame) -> bool:
+        """Whether a frame does not come too soon; those with a part of a message are bounded by
+        its size."""
+        is_part = frame.payload and frame.opcode not in {PING, PONG}
+        return bool(is_part) or self.session.takes_frame()
 
-    def _assemble(self, frame: DataFrame) -> None:
+    def _assemble(self, frame: Frame) -> None:
         if frame.opcode == BINARY:
             raise FrameError(UNSUPPORTED_DATA, "messages are text; binary ones are not served")
         is_whole = frame.is_final and not frame.is_compressed and self._assembler is None
@@ -337,10 +361,51 @@ class Link(WSListener):
         _, text = message
         self.session.receive(text)
 
-    def _take_close(self, transport: WSTransport, payload: bytes) -> None:
+    def _take_close(self, payload: bytes) -> None:
         """Answer the client's close, or take it as the answer to ours; then end the connection."""
         code = read_close(payload)
         if not self._is_closing:
             self._is_closing = True
-            transport.send_close(code)  # type: ignore[arg-type]
-        transport.disconnect()
+            self._transport.write(write_close(code))
+        self._finish()
+
+    def _press(self, opcode: int, message: bytes, deflate: Deflate) -> bytes:
+        """The frame of a message, compressed if that is worth it."""
+        is_worth_it = _SMALLEST <= len(message) <= _LARGEST
+        pressed = deflate.compress(message) if is_worth_it else None
+        if pressed is None:
+            return write_frame(opcode, message)
+        return write_frame(opcode, pressed, is_compressed=True)
+
+    # The end.
+
+    def _finish(self) -> None:
+        """Take nothing more; send what is unsent, then the end."""
+        if self._is_finished:
+            return
+        self._is_finished = True
+        self._is_between = False
+        self.session.leave()
+        transport = self._transport
+        if transport.is_closing():
+            return
+        self._endpoint.watch.expect(self, CLOSE_TIMEOUT)
+        if not transport.can_write_eof():
+            transport.close()
+            return
+        try:
+            transport.write_eof()
+            transport.resume_reading()
+        except (OSError, RuntimeError):  # the client has gone meanwhile
+            transport.close()
+
+    def _set_reading(self) -> None:
+        transport = self._transport
+        if not transport.is_closing():
+            must_wait = not self._is_closing and (self._is_paused or self._is_held)
+            if must_wait == transport.is_reading():
+                (transport.pause_reading if must_wait else transport.resume_reading)()
+
+    @property
+    def _unread(self) -> int:
+        return self._transport.get_write_buffer_size()

@@ -4,7 +4,8 @@ Rules
 - Events are answered in the order in which they come, but for actions and files: these run beside
   each other and answer as they end (see `calls`). The message's id tells which is which.
 - What cannot be read is answered with an error; the connection stays.
-- When the session ends, what runs answers first; then the close code is sent.
+- When the session ends, what runs answers first; then the close code is sent. Streams answer as
+  soon as the server stops.
 """
 
 import asyncio
@@ -22,26 +23,25 @@ from actionhero.errors import (
     ClientError,
     MalformedError,
     TooLargeError,
+    TooManyRequestsError,
 )
 from actionhero.messages import Reply
+from actionhero.protocols.frames import NORMAL, POLICY_VIOLATION
 from actionhero.protocols.replies import encode_error, encode_fields, encode_id, find_id
 from actionhero.protocols.verbs import refuse_rooms, view_details
-from actionhero.protocols.websocket import (
-    NORMAL,
-    Message,
-    read_call,
-    read_message,
-)
+from actionhero.protocols.websocket import Message, read_call, read_message
 from actionhero.stats import Meter
 from actionhero.transports.calls import FULL, Calls, Running, Stats
 from actionhero.transports.files import FoundFile, read_file
+from actionhero.transports.pace import Pace
 from actionhero.transports.starter import Rest
+from actionhero.transports.streaming import Outlet
 
 FindFile: TypeAlias = Callable[[str], Awaitable[FoundFile]]
 """Finds a file of the public folder, or raises `NotFoundError`."""
 
 
-class Framer(Protocol):
+class Framer(Outlet, Protocol):
     """What carries texts to one client. Once it is closed or lost, nothing is sent any more."""
 
     def send(self, text: bytes) -> None:
@@ -72,6 +72,7 @@ class Desk(Struct, frozen=True):
     find_file: FindFile
     documentation: Callable[[], object]
     file_bytes: int
+    messages_per_second: int
 
 
 class Session:
@@ -83,6 +84,7 @@ class Session:
         "_end",
         "_framer",
         "_is_held",
+        "_pace",
         "_requests",
         "_running",
         "_submit",
@@ -98,7 +100,10 @@ class Session:
         self._submit = desk.running.starter.submit
         self.task: asyncio.Task[None] | None = None
         self._requests = desk.requests
-        self._calls = Calls(desk.running, desk.dispatcher, desk.stats, connection, self._respond)
+        self._calls = Calls(
+            desk.running, desk.dispatcher, desk.stats, connection, self._respond, framer
+        )
+        self._pace = Pace(desk.messages_per_second)
         self._end: tuple[int, str] | None = None
         self._is_held = False
 
@@ -108,16 +113,41 @@ class Session:
 
     def receive(self, text: bytes) -> None:
         """Take one message, at the end of this turn of the loop."""
+        self._pace.left -= 1
+        if self._pace.left < 0 and self._pace.is_exceeded():
+            self._framer.send(encode_error(_too_fast(), _trailer(find_id(text))))
+            self._end_if_hopeless()
+            return
         if self._submit(self, text) > FULL and not self._is_held:
             self._is_held = True
             self._framer.pause()
             self._running.starter.hold(self._release)
+
+    def takes_frame(self) -> bool:
+        """Whether a frame that is no message, but costs as much, may be taken; else ignore it."""
+        self._pace.left -= 1
+        if self._pace.left >= 0 or not self._pace.is_exceeded():
+            return True
+        self._end_if_hopeless()
+        return False
+
+    def _end_if_hopeless(self) -> None:
+        if self._pace.is_hopeless:
+            self.end(POLICY_VIOLATION, "too many messages")
 
     def end(self, code: int, reason: str) -> None:
         """Take no more messages; close when all that runs has answered."""
         if self._end is None:
             self._end = (code, reason)
             self._close_if_done()
+
+    def flow(self) -> None:
+        """There is room for what streams give."""
+        self._calls.flow()
+
+    def leave(self) -> None:
+        """The client is gone."""
+        self._calls.leave()
 
     def _release(self) -> None:
         self._is_held = False
@@ -168,6 +198,10 @@ class Session:
             raise MalformedError('name the file: {"event": "file", "file": "..."}')
         self._calls.start(trailer, self._read_file, message.file)
 
+    def _cancel(self, message: Message, trailer: bytes) -> None:
+        if not self._calls.cancel(trailer):
+            raise ClientError(f"no stream with the messageId {message.messageId!r} is under way")
+
     def _quit(self, _message: Message, _trailer: bytes) -> None:
         self.end(NORMAL, "request")
 
@@ -194,6 +228,7 @@ _EVENTS: Mapping[str, _Answer] = {
     "detailsView": Session._view_details,
     "file": Session._send_file,
     "documentation": Session._document,
+    "cancel": Session._cancel,
     "quit": Session._quit,
     "roomAdd": Session._refuse_rooms,
     "roomLeave": Session._refuse_rooms,
@@ -202,6 +237,10 @@ _EVENTS: Mapping[str, _Answer] = {
 }
 EVENTS = ("action", *_EVENTS)
 """Every event that a client may send."""
+
+
+def _too_fast() -> TooManyRequestsError:
+    return TooManyRequestsError("too many messages a second; send them more slowly", 1.0)
 
 
 def _trailer(message_id: int | float | str | None) -> bytes:

@@ -1,3 +1,4 @@
+import contextlib
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -117,6 +118,33 @@ def test_a_module_that_defines_nothing_is_refused(app: App) -> None:
 def test_services_wait_for_a_connection(app: App, service: str) -> None:
     with pytest.raises(NotConnectedError, match="connected"):
         getattr(app, service)
+
+
+async def test_a_stream_from_python_is_an_iterator(app: App) -> None:
+    ended = []
+
+    @app.action
+    async def count(to: int, connection: Connection) -> AsyncIterator[int | str]:
+        try:
+            yield connection.transport
+            for number in range(to):
+                yield number
+            if to == 0:
+                raise ActionError("nothing", code="empty")
+        finally:
+            ended.append(to)
+
+    async with app.connected(SETTINGS):
+        assert [value async for value in await count(to=2).run()] == ["python", 0, 1]
+        with pytest.raises(InvalidInputError):
+            await count(to="many").run()
+        stream = await count(to=0).run()
+        assert await anext(stream) == "python"
+        with pytest.raises(ActionError, match="nothing"):
+            await anext(stream)
+        async with contextlib.aclosing(await count(to=5).run()) as stream:
+            assert await anext(stream) == "python"
+        assert ended == [2, 0, 5]
 
 
 async def test_a_connected_app_has_its_services(app: App) -> None:
@@ -269,10 +297,12 @@ def test_the_public_names_are_these() -> None:
         "Cache",
         "Connection",
         "Discard",
+        "Event",
         "Invocation",
         "Peers",
         "Proceed",
         "Retry",
+        "Session",
         "Settings",
         "Stats",
         "Task",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from actionhero.cache import Cache
     from actionhero.connections import Connection
     from actionhero.errors import ActionError, ActionHeroError
+    from actionhero.messages import Event
     from actionhero.peers import ALL, ANY, Peers
     from actionhero.sessions import Session
     from actionhero.settings import Settings
@@ -45,6 +46,7 @@ else:
         "cache": ("Cache",),
         "connections": ("Connection",),
         "errors": ("ActionError", "ActionHeroError"),
+        "messages": ("Event",),
         "peers": ("ALL", "ANY", "Peers"),
         "sessions": ("Session",),
         "settings": ("Settings",),
@@ -74,6 +76,7 @@ __all__ = [
     "Cache",
     "Connection",
     "Discard",
+    "Event",
     "Invocation",
     "Peers",
     "Proceed",

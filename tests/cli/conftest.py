@@ -11,11 +11,12 @@ from actionhero.cli import main
 
 HELLO = '''
 import logging
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from msgspec import Meta
 
-from actionhero import ActionError, App, Connection, Stats
+from actionhero import ActionError, App, Connection, Event, Stats
 
 app = App("hello")
 
@@ -53,6 +54,16 @@ async def only_http() -> None:
 @app.action
 async def refuse() -> None:
     raise ActionError("not today", code="closed")
+
+
+@app.action
+async def count(to: int, fail: bool = False) -> AsyncIterator[Event | dict[str, int]]:
+    """Count."""
+    for number in range(to):
+        yield {"number": number}
+    if fail:
+        raise ActionError("no more", code="empty")
+    yield Event("done", id="x")
 
 
 @app.action

@@ -1,6 +1,7 @@
 """`actionhero run` and `actionhero actions`."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,29 @@ def test_a_value_for_reading(actionhero: Run) -> None:
 def test_a_value_for_programs(actionhero: Run) -> None:
     code, out, _ = actionhero("run", "hello", "--json", "--name=Ada", "--excited")
     assert (code, out) == (0, '{"greeting":"Hello, Ada!"}\n')
+
+
+@pytest.mark.parametrize("json", [[], ["--json"]])
+def test_a_stream_is_a_line_each(actionhero: Run, json: list[str]) -> None:
+    expected = '{"number":0}\n{"number":1}\n"done"\n'
+    assert actionhero("run", "count", "--to", "2", *json) == (0, expected, "")
+    assert actionhero("run", "count", "--to", "1", "--fail", *json)[:2] == (1, '{"number":0}\n')
+
+
+def test_a_stream_that_fails_says_so(actionhero: Run) -> None:
+    assert actionhero("run", "count", "--to", "0", "--fail")[2] == "error: no more\n"
+
+
+def test_whoever_reads_may_have_had_enough(
+    actionhero: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("actionhero.cli.run.print_json", refuse)
+    with open(os.dup(1), "w") as other:
+        monkeypatch.setattr("sys.stdout", other)
+        assert actionhero("run", "count", "--to", "2")[0] == 1
 
 
 def test_lists_and_numbers(actionhero: Run) -> None:
@@ -59,7 +83,7 @@ def test_errors_as_json_go_to_standard_error(actionhero: Run) -> None:
     ("args", "code", "said"),
     [
         (("helo",), 1, "error: 'helo' is not a known action\n  did you mean hello?\n"),
-        (("xyz",), 1, "  there are add, crash, hello, old, only_http, refuse\n"),
+        (("xyz",), 1, "  there are add, count, crash, hello, old, only_http, refuse\n"),
         (("only_http",), 1, "not served over terminal; use http\n"),
         (("refuse",), 1, "error: not today\n"),
         (("hello", "Ada"), 2, "error: 'Ada' belongs to no input; write --name value\n"),
@@ -104,7 +128,7 @@ def test_the_list_of_actions(actionhero: Run) -> None:
     lines = out.splitlines()
     assert code == 0
     assert [line.split()[0] for line in lines] == [
-        "ACTION", "add", "crash", "hello", "old", "old", "only_http", "refuse",
+        "ACTION", "add", "count", "crash", "hello", "old", "old", "only_http", "refuse",
     ]  # fmt: skip
     assert "GET /hello/{name}  name, [excited]  Say hello." in out
 

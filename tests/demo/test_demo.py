@@ -76,6 +76,14 @@ async def test_sleep_test_refuses(server: TestServer, duration: str) -> None:
     assert (await server.http.get("/api/sleepTest", sleepDuration=duration)).status == 422
 
 
+async def test_countdown_is_a_stream(server: TestServer) -> None:
+    tcp = await server.tcp()
+    await tcp.send("countdown start=0")
+    assert (await tcp.receive())["data"] == 0
+    assert (await tcp.receive())["status"] == "OK"
+    assert await server.terminal("countdown", "--start", "0") == [0]
+
+
 async def test_status_tells_about_this_server(server: TestServer) -> None:
     await server.http.get("/api/hello/Ada")
     status = (await server.http.get("/api/status")).json()

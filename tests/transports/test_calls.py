@@ -11,7 +11,21 @@ from actionhero.messages import Call, Reply
 from actionhero.transports.calls import Calls, Running
 from tests.transports.serving import PATIENCE, Served, eventually
 
-TRAILER = b',"messageId":1}'
+TRAILER = b',"context":"response","messageId":1}'
+
+
+class Outlet:
+    """Where streams may always flow."""
+
+    is_flowing = True
+
+    def __init__(self) -> None:
+        self.values: list[bytes] = []
+
+    def narrow(self) -> None: ...
+
+    def send_value(self, text: bytes) -> None:
+        self.values.append(text)
 
 
 class Kit:
@@ -19,6 +33,7 @@ class Kit:
         self.served = Served(public)
         self.running = Running()
         self.texts: list[bytes] = []
+        self.outlet = Outlet()
         self.connection = Connection("tcp", max_pending=2)
         self.calls = Calls(
             self.running,
@@ -26,6 +41,7 @@ class Kit:
             self.served.stats,
             self.connection,
             self.texts.append,
+            self.outlet,
         )
 
     def run(self, action: str) -> None:
@@ -42,7 +58,7 @@ async def kit(tmp_path: Path) -> AsyncIterator[Kit]:
 async def test_a_call_is_answered(kit: Kit) -> None:
     kit.run("number")
     await eventually(lambda: bool(kit.texts))
-    assert json.loads(kit.texts[0]) == {"data": 42, "messageId": 1}
+    assert json.loads(kit.texts[0]) == {"data": 42, "context": "response", "messageId": 1}
     assert kit.calls.pending == 0
     assert kit.running.tasks == set()
 
@@ -67,7 +83,7 @@ async def test_other_work_may_have_sent_its_answer_itself(kit: Kit) -> None:
     kit.calls.start(TRAILER, work, 5)
     kit.calls.start(TRAILER, work, 0)
     await eventually(lambda: len(kit.texts) == 2)
-    assert kit.texts == [b'{"data":5,"messageId":1}', b""]
+    assert kit.texts == [b'{"data":5' + TRAILER, b""]
 
 
 async def test_draining_waits(kit: Kit) -> None:
@@ -98,12 +114,13 @@ async def test_calls_that_never_wait_share_a_task_and_others_have_their_own(kit:
             kit.served.stats,
             Connection("tcp"),
             kit.texts.append,
+            kit.outlet,
         )
         other.run(Call(action), TRAILER)
     await eventually(lambda: len(kit.texts) == 4)
     tasks = [json.loads(text)["data"] for text in kit.texts]
     assert [tasks.index(task) for task in tasks] == [0, 0, 2, 3]
-    assert len(kit.running.tasks) == 2
+    await eventually(lambda: len(kit.running.tasks) == 2)
     kit.served.gate.opened.set()
     await eventually(lambda: len(kit.texts) == 6)
 
@@ -124,3 +141,18 @@ async def test_the_log_context_is_that_of_the_call(kit: Kit) -> None:
     kit.run("number")
     await eventually(lambda: len(kit.texts) == 2)
     assert json.loads(kit.texts[0])["data"] == "logged"
+
+
+async def test_a_stream_that_begins_when_the_client_has_gone_is_closed(kit: Kit) -> None:
+    kit.run("flood")
+    kit.calls.leave()
+    await eventually(lambda: kit.calls.pending == 0)
+    assert kit.outlet.values == []
+
+
+async def test_a_stream_that_begins_when_the_server_stops_is_refused(kit: Kit) -> None:
+    kit.run("flood")
+    kit.running.stop_streams()
+    await eventually(lambda: len(kit.texts) == 1)
+    assert json.loads(kit.texts[0])["error"]["code"] == "shutting_down"
+    assert kit.outlet.values == []

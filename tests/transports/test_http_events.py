@@ -65,7 +65,7 @@ class Events:
 
 
 def parse(text: str) -> Sent:
-    fields = dict(line.split(": ", 1) if ": " in line else (line, "") for line in text.split("\n"))
+    fields = {name: value for name, _, value in (one.partition(": ") for one in text.split("\n"))}
     if ":" in fields:
         return Sent(":", None, None)
     return Sent(fields.get("event", "message"), fields.get("id"), fields["data"])

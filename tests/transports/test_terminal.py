@@ -1,6 +1,7 @@
 """Command-line arguments to inputs, and the way through the funnel."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ from actionhero.actions.action import Action, ActionVersions
 from actionhero.actions.dispatch import Dispatcher
 from actionhero.connections import Connection
 from actionhero.deadlines import Deadlines
-from actionhero.errors import MalformedError
+from actionhero.errors import ActionError, MalformedError
 from actionhero.limits import Limits
-from actionhero.messages import Words
+from actionhero.messages import Event, Reply, Words
 from actionhero.transports.terminal import parse_words, run_action
 from tests.counting import Counts
 
@@ -40,6 +41,16 @@ def dispatcher(*actions: Action) -> Dispatcher:
         limits=NoLimits(),
         stats=Counts(),
     )
+
+
+async def run(dispatcher: Dispatcher, action: str, words: Words) -> Reply:
+    reply = await run_action(dispatcher, action, words, _never)
+    assert reply is not None
+    return reply
+
+
+def _never(value: object) -> None:
+    raise AssertionError(value)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +92,7 @@ async def test_words_are_read_leniently_and_the_connection_is_a_terminal() -> No
         return [a, tags, fast, connection.transport]
 
     words = parse_words(["--a", "5", "--tags", "x", "--fast"])
-    reply = await run_action(dispatcher(Action(add)), "add", words)
+    reply = await run(dispatcher(Action(add)), "add", words)
     assert reply.value == [5, ["x"], True, "terminal"]
 
 
@@ -94,7 +105,7 @@ async def test_the_version_is_asked_for_as_everywhere(args: list[str], answer: i
         return 2
 
     actions = Action(one, name="number", version=1), Action(two, name="number", version=2)
-    reply = await run_action(dispatcher(*actions), "number", parse_words(args))
+    reply = await run(dispatcher(*actions), "number", parse_words(args))
     assert reply.value == answer
 
 
@@ -102,6 +113,21 @@ async def test_what_does_not_fit_is_in_the_reply() -> None:
     async def add(a: int, b: int) -> int:
         return a + b
 
-    reply = await run_action(dispatcher(Action(add)), "add", parse_words(["--a", "x"]))
+    reply = await run(dispatcher(Action(add)), "add", parse_words(["--a", "x"]))
     assert reply.error is not None
     assert [problem.path for problem in reply.error.problems] == ["a", "b"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_what_streams_is_shown_as_it_comes(fails: bool) -> None:
+    async def count() -> AsyncIterator[int | Event]:
+        yield 1
+        assert shown == [1]
+        yield Event(2, id="two")
+        if fails:
+            raise ActionError("no more", code="empty")
+
+    shown: list[int] = []
+    reply = await run_action(dispatcher(Action(count)), "count", {}, shown.append)
+    assert shown == [1, 2]
+    assert (reply.error.code if reply and reply.error else reply) == ("empty" if fails else None)

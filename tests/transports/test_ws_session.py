@@ -22,6 +22,16 @@ class Framer:
     def send(self, text: bytes) -> None:
         self.texts.append(json.loads(text))
 
+    def send_value(self, text: bytes) -> None:
+        self.send(text)
+
+    def narrow(self) -> None:
+        self.is_narrow = True
+
+    @property
+    def is_flowing(self) -> bool:
+        return True
+
     def close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)
 
@@ -45,6 +55,7 @@ class Kit:
             served.find_file,
             served.documentation,
             100,
+            0,
         )
         self.session = Session(desk, self.framer, Connection("websocket", max_pending=2))
 

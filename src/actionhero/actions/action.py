@@ -17,26 +17,40 @@ from actionhero.codec import place_of
 from actionhero.connections import Connection
 from actionhero.errors import DefinitionError, NotConnectedError, UnknownActionError
 from actionhero.messages import TRANSPORTS, Call, Transport
+from actionhero.sessions import Proof, Session, Sessions
+from actionhero.sessions.sessions import OpenSession
 from actionhero.tasks.task import Task
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
 _RESERVED = frozenset({"action", "apiVersion", "messageId"})
 """Inputs that the transports use themselves."""
 ALL: frozenset[Transport] = TRANSPORTS
-
-
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 """Methods that change nothing (RFC 9110, 9.2.1)."""
 _NO_TASK = (
     "what streams its values cannot be a task: nobody would be there to take them; "
     "have a task do the work, and the action tell how it goes"
 )
-class Invocation(Struct, frozen=True):
+
+
+class Invocation(Struct):
     """One run of an action, as the middleware sees it: before its inputs are read."""
 
     action: "Action"
     call: Call
     connection: Connection
+    sessions: Sessions | None = None
+    opened: OpenSession | None = None
+
+    async def session(self) -> Session:
+        """The client's session, as the action gets it. It is loaded when it is asked for first,
+        and saved at the end. Raises `CsrfError`, `StoreError`."""
+        if self.opened is None:
+            if self.sessions is None:
+                raise NotConnectedError("sessions are there while the app runs or is connected")
+            proof = self.action.proof_of(self.connection)
+            self.opened = await self.sessions.open(self.connection, proof)
+        return self.opened.session
 
 
 Proceed: TypeAlias = Callable[[], Awaitable[Any]]
@@ -77,8 +91,10 @@ class Action:
         timeout: Duration | None = None,
         middleware: Sequence[Middleware] = (),
         rate_limit: str | None = None,
+        csrf: bool = True,
     ) -> None:
         self.function = function
+        self.is_stream = inspect.isasyncgenfunction(function)
         self.name = name if name is not None else getattr(function, "__name__", "")
         self.place = place_of(function)
         self.version = str(version)
@@ -87,6 +103,8 @@ class Action:
         self.timeout = self._seconds(timeout)
         self.middleware = tuple(middleware)
         self.rate = self._rate(rate_limit)
+        self.csrf = csrf
+        self._methods = {m for r in self.routes for m in r.split(maxsplit=1)[0].split(",")}
         self.description = inspect.getdoc(function) or ""
         self.service: ActionService | None = None
         self._check()
@@ -94,9 +112,19 @@ class Action:
     def __call__(self, *args: Any, **kwargs: Any) -> "ActionCall":
         return ActionCall(self, args, kwargs)
 
-        self.is_stream = inspect.isasyncgenfunction(function)
     def __repr__(self) -> str:
         return f"<Action {self.name} v{self.version}>"
+
+    def proof_of(self, connection: Connection) -> Proof:
+        """What a call with a session has to show of where it comes from. A GET changes nothing
+        where it is declared; where others are, `/api/<name>` must not be a way around them."""
+        if not self.csrf:
+            return Proof.NONE
+        if connection.method not in _SAFE:
+            return Proof.OWN if connection.transport == "http" else Proof.NOT_FOREIGN
+        if not self._methods:
+            return Proof.NOT_FOREIGN
+        return Proof.OWN if self._methods.isdisjoint(_SAFE) else Proof.NONE
 
     def _seconds(self, timeout: Duration | None) -> float | None:
         try:
@@ -109,6 +137,11 @@ class Action:
             return None if rate_limit is None else parse_rate(rate_limit)
         except ValueError as exc:
             raise DefinitionError(f"{self.place}: rate_limit: {exc}") from exc
+
+    def _served_over(self, transports: frozenset[Transport]) -> frozenset[Transport]:
+        if self.is_stream and transports == {"task"}:
+            raise DefinitionError(f"{self.place}: {_NO_TASK}")
+        return transports - {"task"} if self.is_stream else transports
 
     def _check(self) -> None:
         if not self.is_stream and not inspect.iscoroutinefunction(self.function):
@@ -138,11 +171,6 @@ class ActionCall:
     """An action with its arguments, ready to go."""
 
     __slots__ = ("_action", "_args", "_kwargs")
-    def _served_over(self, transports: frozenset[Transport]) -> frozenset[Transport]:
-        if self.is_stream and transports == {"task"}:
-            raise DefinitionError(f"{self.place}: {_NO_TASK}")
-        return transports - {"task"} if self.is_stream else transports
-
 
     def __init__(self, action: Action, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._action = action

@@ -94,6 +94,7 @@ def things_to_try(server: "Server") -> dict[str, list[str]]:
             f"curl '{api}/cacheTest?key=k&value=v'",
             f"curl -X DELETE {api}/randomNumber",
             f"curl {api}/status",
+            f"curl -N {api}/countdown/2",
         ],
         "TCP": [_tcp_line(reachable(settings.tcp.host), server.tcp_port)],
         "WebSocket": [f"{_python()} -m actionhero.demo.websocket ws://{place}/ws hello name=Ada"],

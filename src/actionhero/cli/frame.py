@@ -6,6 +6,7 @@ task failed, 2 the command, its settings or the store are not as they must be, 1
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
@@ -113,6 +114,9 @@ def guarded(command: Callable[[], object]) -> int:
         return UNUSABLE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
+    except BrokenPipeError:  # whoever reads has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except ActionHeroError as exc:
         report_error(exc, hint=_hint(exc))
         return UNUSABLE if isinstance(exc, (SetupError, StoreError)) else FAILED

@@ -30,7 +30,8 @@ def run(
     as_json: bool,
     wants_help: bool,
 ) -> int:
-    """Run the action NAME here and print what it answers.
+    """Run the action NAME here and print what it answers; what it streams, a line of JSON for
+    each value.
 
     Inputs are options: --key value, --key=value, --flag (true), a repeated --key for a list.
     `actionhero run NAME --help` shows which an action has. After a bare `--` every option is an
@@ -55,13 +56,17 @@ def _check_names(loaded: Loaded, name: str, words: Words) -> None:
         refuse_unknown(name, words, sorted(inputs | {"apiVersion"}))
 
 
-def _run(loaded: Loaded, name: str, words: Words) -> Reply:
+def _run(loaded: Loaded, name: str, words: Words) -> Reply | None:
     from actionhero.transports.terminal import run_action
 
-    return with_services(loaded, lambda services: run_action(services.dispatcher, name, words))
+    return with_services(
+        loaded, lambda services: run_action(services.dispatcher, name, words, print_json)
+    )
 
 
-def _print_reply(reply: Reply, loaded: Loaded, name: str, as_json: bool) -> int:
+def _print_reply(reply: Reply | None, loaded: Loaded, name: str, as_json: bool) -> int:
+    if reply is None:
+        return 0
     error = reply.error
     if error is None:
         if as_json:

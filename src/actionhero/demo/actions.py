@@ -103,6 +103,14 @@ async def sleep_test(sleepDuration: _Milliseconds = 1000.0) -> dict[str, float]:
     }
 
 
+@action("GET /countdown/{start}")
+async def countdown(start: Annotated[int, Meta(ge=0, le=60)] = 3) -> AsyncIterator[int]:
+    """Count down, a number a second: a stream."""
+    for number in range(start, -1, -1):
+        yield number
+        await asyncio.sleep(1 if number else 0)
+
+
 @action
 async def status(app: App, boot: Boot, stats: Stats) -> dict[str, Any]:
     """This server: its id, its uptime in milliseconds, the stats and the tasks."""

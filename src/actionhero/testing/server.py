@@ -74,8 +74,13 @@ class TestServer:
         return client
 
     async def terminal(self, action: str, *args: str) -> Any:
-        """What `actionhero run ACTION ARGS…` answers; its error is raised."""
-        reply = await run_action(self.services.dispatcher, action, parse_words(args))
+        """What `actionhero run ACTION ARGS…` answers, in a list if it streams; its error is
+        raised."""
+        values: list[Any] = []
+        words = parse_words(args)
+        reply = await run_action(self.services.dispatcher, action, words, values.append)
+        if reply is None:
+            return values
         if reply.error is not None:
             raise reply.error
         return reply.value

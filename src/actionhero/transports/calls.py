@@ -6,6 +6,7 @@ Rules
 - What comes in is begun in batches (see `starter`); what is done many times in a row, with no
   system call between, is also done faster.
 - They go on when their client has gone: what an action began, it may end. A drain waits for them.
+  Streams have nothing to end; `streaming` says when they are closed.
 """
 
 import asyncio
@@ -14,14 +15,17 @@ import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, NoReturn, Protocol, TypeVar, cast
+from weakref import WeakSet
 
 from actionhero.actions.dispatch import Dispatcher
+from actionhero.actions.streams import Stream
 from actionhero.connections import Connection
-from actionhero.errors import InternalError, TooManyRequestsError
+from actionhero.errors import DrainingError, InternalError, TooManyRequestsError
 from actionhero.messages import Call, Reply
 from actionhero.protocols.replies import encode_error, encode_reply
 from actionhero.stats import Meter
 from actionhero.transports.starter import Rest, Starter
+from actionhero.transports.streaming import Outlet, Streams
 
 _log = logging.getLogger("actionhero.transports")
 FULL = 1000
@@ -49,12 +53,20 @@ class Stats(Protocol):
 class Running:
     """The work of all connections of one transport."""
 
-    __slots__ = ("loop", "starter", "tasks")
+    __slots__ = ("is_stopping", "loop", "starter", "streams", "tasks")
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()  # asked once: it costs a system call
         self.starter: Starter[Any] = Starter(self.loop)
         self.tasks: set[asyncio.Task[None]] = set()  # those that wait; nothing else keeps them
+        self.streams: WeakSet[Streams] = WeakSet()
+        self.is_stopping = False
+
+    def stop_streams(self) -> None:
+        """End all streams, and each that begins from now on: they might go on for ever."""
+        self.is_stopping = True
+        for streams in self.streams:
+            streams.stop(_stopping())
 
     async def drain(self, seconds: float) -> None:
         """Wait for all of it; what still runs after `seconds` is cancelled."""
@@ -82,15 +94,19 @@ class Running:
 
 
 class Calls:
-    """The calls of one connection. `respond` gets their encoded replies, as they end."""
+    """The calls of one connection. `respond` gets their encoded replies, as they end; `outlet`
+    what streams give before that."""
 
     __slots__ = (
         "_connection",
         "_dispatcher",
+        "_is_gone",
         "_most",
+        "_outlet",
         "_respond",
         "_running",
         "_stats",
+        "_streams",
         "pending",
         "task",
     )
@@ -102,6 +118,7 @@ class Calls:
         stats: Stats,
         connection: Connection,
         respond: Callable[[bytes], None],
+        outlet: Outlet,
     ) -> None:
         self._running = running
         self._dispatcher = dispatcher
@@ -109,6 +126,9 @@ class Calls:
         self._connection = connection
         self._most = connection.max_pending
         self._respond = respond
+        self._outlet = outlet
+        self._streams: Streams | None = None
+        self._is_gone = False
         self.pending = 0
         self.task: asyncio.Task[None] | None = None
 
@@ -144,6 +164,21 @@ class Calls:
         self._admit()
         _Task(self._finish(work(*args), trailer), loop=self._running.loop)
 
+    def flow(self) -> None:
+        """The outlet may flow again."""
+        if self._streams is not None:
+            self._streams.flow()
+
+    def cancel(self, trailer: bytes) -> bool:
+        """End the streams whose replies have this trailer; whether there are any."""
+        return self._streams is not None and self._streams.cancel(trailer)
+
+    def leave(self) -> None:
+        """The client is gone: end its streams, and those that are about to begin."""
+        self._is_gone = True
+        if self._streams is not None:
+            self._streams.stop()
+
     def _admit(self) -> None:
         if self.pending >= self._most:
             self._refuse()
@@ -156,9 +191,26 @@ class Calls:
     async def _finish(self, work: Coroutine[Any, Any, Reply | None], trailer: bytes) -> None:
         try:
             reply = await self._running.wait_for(work)
+            if reply is not None and isinstance(reply.value, Stream):
+                reply = await self._running.wait_for(self._stream(reply.value, trailer))
         finally:
             self.pending -= 1
         self._respond(b"" if reply is None else _encode(reply, trailer))
+
+    async def _stream(self, stream: Stream, trailer: bytes) -> Reply:
+        """Send what an action yields; the reply that ends it."""
+        if self._streams is None:
+            self._streams = Streams(self._outlet)
+            self._running.streams.add(self._streams)
+        if self._is_gone:
+            stream.stop()
+        elif self._running.is_stopping:
+            stream.stop(_stopping())
+        return await self._streams.send(stream, trailer)
+
+
+def _stopping() -> DrainingError:
+    return DrainingError("the server is shutting down")
 
 
 def _encode(reply: Reply, trailer: bytes) -> bytes:

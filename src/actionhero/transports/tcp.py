@@ -102,6 +102,7 @@ class TcpServer:
             self._acceptor = None
         for client in self.watch:
             client.end("server shutdown")
+        self._running.stop_streams()
         await self.watch.empty(deadline)
         await self._running.drain(end - asyncio.get_running_loop().time())
         self._running.close()

@@ -53,6 +53,7 @@ from actionhero.transports.addresses import Addresses, peer_of
 from actionhero.transports.calls import Calls, Running, Stats
 from actionhero.transports.files import FoundFile, OpenFile
 from actionhero.transports.pace import Pace
+from actionhero.transports.streaming import MARK
 from actionhero.transports.watch import Watch
 
 BATCH = 50
@@ -114,7 +115,7 @@ class TcpClient(asyncio.Protocol):
         peer = peer_of(transport)
         self._connection = Connection("tcp", peer.ip, peer.port, max_pending=desk.settings.pending)
         self._calls = Calls(
-            desk.running, desk.dispatcher, desk.stats, self._connection, self._respond
+            desk.running, desk.dispatcher, desk.stats, self._connection, self._respond, self
         )
         is_full = len(desk.watch) >= desk.settings.connections
         if is_full or not desk.addresses.enter(peer.ip):
@@ -150,8 +151,10 @@ class TcpClient(asyncio.Protocol):
         self._work()
 
     def eof_received(self) -> bool:
-        """The client has said all; it may still be listening."""
+        """The client has said all; it may still be listening. Or it is gone, which looks the same
+        (as in HTTP): so its streams, which might go on for ever, end."""
         self._is_half_closed = True
+        self._calls.leave()
         self._work()
         return not self._is_closed
 
@@ -159,6 +162,7 @@ class TcpClient(asyncio.Protocol):
         self._is_closed = True
         self._lines.clear()
         self._resume_file()
+        self._calls.leave()
         self._desk.watch.leave(self)
         self._desk.addresses.leave(self._address)
 
@@ -172,6 +176,7 @@ class TcpClient(asyncio.Protocol):
             self._desk.watch.excuse(self)
             self._resume_file()
             self._work()
+            self._calls.flow()
 
     # What the watch and the server call.
 
@@ -364,6 +369,7 @@ class TcpClient(asyncio.Protocol):
         for text in held:
             self._send(text)
         self._work_later()
+        self._calls.flow()
 
     def _send(self, text: bytes) -> None:
         if self._is_closed:
@@ -373,6 +379,20 @@ class TcpClient(asyncio.Protocol):
             self.drop()
             return
         self._transport.write(text + b"\r\n")
+
+    @property
+    def is_flowing(self) -> bool:
+        """Whether there is room for what a stream gives."""
+        return not self._is_paused and self._held is None
+
+    def narrow(self) -> None:
+        """Have lines and streams wait where much less is unread."""
+        self._transport.set_write_buffer_limits(high=MARK, low=MARK // 4)
+
+    def send_value(self, text: bytes) -> None:
+        """Send what was made only because there was room for it."""
+        if not self._is_closed:
+            self._transport.write(text + b"\r\n")
 
     def _leave(self, farewell: bytes) -> None:
         """Take no more lines, and go as soon as nothing runs; `farewell` may be empty."""

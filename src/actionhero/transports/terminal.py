@@ -6,15 +6,18 @@
     --sleep-duration 5            dashes stand for the underscores of a parameter's name
 
 The words are read leniently against the action's signature, as a query string is. `apiVersion`
-is the action's version, as on every transport.
+is the action's version, as on every transport. What an action streams is shown as it comes.
 """
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from actionhero.actions.dispatch import Dispatcher
+from actionhero.actions.streams import Stream
 from actionhero.connections import Connection, new_id
-from actionhero.errors import MalformedError
-from actionhero.messages import Call, Reply, Words
+from actionhero.errors import ActionHeroError, MalformedError
+from actionhero.messages import Call, Event, Reply, Words
 
 _VERSION = "apiVersion"
 
@@ -33,13 +36,27 @@ def parse_words(args: Sequence[str]) -> Words:
     return words
 
 
-async def run_action(dispatcher: Dispatcher, action: str, words: Words) -> Reply:
-    """Run one action for the person at the terminal."""
+async def run_action(
+    dispatcher: Dispatcher, action: str, words: Words, show: Callable[[Any], None]
+) -> Reply | None:
+    """Run one action for the person at the terminal. None if it has streamed: then each value has
+    been given to `show`."""
     inputs = dict(words)
     version = inputs.pop(_VERSION, None)
     newest = version[-1] if isinstance(version, list) else version
     call = Call(action, inputs, version=newest, request_id=new_id())
-    return await dispatcher.dispatch(call, Connection("terminal"))
+    reply = await dispatcher.dispatch(call, Connection("terminal"))
+    return await _show_all(reply.value, show) if isinstance(reply.value, Stream) else reply
+
+
+async def _show_all(stream: Stream, show: Callable[[Any], None]) -> Reply | None:
+    try:
+        async with contextlib.aclosing(stream):
+            async for value in stream:
+                show(value.data if isinstance(value, Event) else value)
+    except ActionHeroError as exc:
+        return Reply(error=exc)
+    return None
 
 
 def _pairs(args: Sequence[str]) -> Iterator[tuple[str, str]]:

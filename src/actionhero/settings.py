@@ -47,6 +47,7 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     `compress_replies`: what actions answer; both from `compress_from` bytes on. `heartbeat`: how
     long a stream says nothing. What `trusted_proxies` (addresses, networks, "unix") say of the
     client is believed (X-Forwarded-For, -Proto, -Host). An address may be a /64 of IPv6.
+    `body_rate`: bytes a second that a body must come at on the whole, after 5 s; 0: none.
     """
 
     enabled: bool = True
@@ -76,6 +77,7 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     body_bytes: Size = 1024 * 1024
     header_timeout: Seconds = 10.0
     body_timeout: Seconds = 30.0
+    body_rate: Rate = 500
     idle_timeout: Seconds = 75.0
     write_timeout: Seconds = 30.0
     heartbeat: Seconds = 15.0

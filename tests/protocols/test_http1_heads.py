@@ -109,8 +109,9 @@ def test_the_measure_of_a_head() -> None:
 
 
 def test_targets_in_origin_form() -> None:
-    assert read_target("*", "OPTIONS", ALL_HOSTS) == "*"
-    assert read_target("http://a?b", "GET", ALL_HOSTS) == "/?b"
-    for target in ("*", "a", "/a#b", "ftp://a/b", "http://a b/"):
+    assert read_target("*", "OPTIONS", b"a", ALL_HOSTS) == "*"
+    assert read_target("http://a?b", "GET", b"A", ALL_HOSTS) == "/?b"
+    assert read_target("http://a?b", "GET", None, ALL_HOSTS) == "/?b"
+    for target in ("*", "a", "/a#b", "ftp://a/b", "http://a b/", "http://b/"):
         with pytest.raises(HttpProtocolError):
-            read_target(target, "GET", ALL_HOSTS)
+            read_target(target, "GET", b"a", ALL_HOSTS)

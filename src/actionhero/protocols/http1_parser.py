@@ -123,6 +123,11 @@ class RequestParser:
         self.is_idle = True
         self.has_head = self.awaits_continue = False
 
+    @property
+    def taken(self) -> int:
+        """Bytes that have come of the request that is read."""
+        return self._fed
+
     # In pieces.
 
     def _parse(self, data: bytes) -> None:

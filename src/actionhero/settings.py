@@ -47,7 +47,8 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     `compress_replies`: what actions answer; both from `compress_from` bytes on. `heartbeat`: how
     long a stream says nothing. What `trusted_proxies` (addresses, networks, "unix") say of the
     client is believed (X-Forwarded-For, -Proto, -Host). An address may be a /64 of IPv6.
-    `body_rate`: bytes a second that a body must come at on the whole, after 5 s; 0: none.
+    `body_rate`: bytes a second that a body must come at on the whole, after 5 s, and that a client
+    must take of what waits for it; 0: none.
     """
 
     enabled: bool = True

@@ -88,6 +88,23 @@ async def test_a_body_that_keeps_it_must_still_be_here_in_time(tmp_path: Path) -
         assert (await trickle_until_refused(wire, b"a" * 10)).status == 408
 
 
+async def test_a_reader_must_keep_the_least_rate(tmp_path: Path) -> None:
+    """One that takes a little, so that it never stands still, but hardly anything."""
+    async with serving(tmp_path, write_timeout=SHORT, body_rate=100_000_000) as kit:
+        state = kit.server._state
+        assert state is not None
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", kit.server.port))
+        sock.sendall(request("GET", "/api/large?size=20000000"))
+        await eventually(lambda: bool(state.connections))
+        async with asyncio.timeout(PATIENCE):
+            while state.connections:
+                sock.recv(2000)
+                await asyncio.sleep(0.01)
+        sock.close()
+
+
 @pytest.fixture
 def many_files() -> Iterator[None]:
     """A process that may open as many as it can be allowed to."""

@@ -13,8 +13,9 @@ import asyncio
 
 from actionhero.connections import new_id
 from actionhero.errors import ActionHeroError, RequestTimeoutError
+from actionhero.protocols.http1 import Peer, Request
+from actionhero.protocols.http1_forwarded import Proxies
 from actionhero.protocols.http1_replies import problem
-from actionhero.transports.http_replies import Peer
 from actionhero.transports.http_sending import unsent
 from actionhero.transports.http_state import HttpState, Phase
 
@@ -39,7 +40,9 @@ class HttpLink(asyncio.Protocol):
         "_phase",
         "_state",
         "_unsent",
+        "address",
         "due",
+        "proxies",
         "task",
         "transport",
         "write_due",
@@ -48,7 +51,9 @@ class HttpLink(asyncio.Protocol):
     def __init__(self, state: HttpState) -> None:
         self._state = state
         self.transport: asyncio.Transport
-        self._peer: Peer = ("", 0)
+        self._peer = Peer()
+        self.address = ""
+        self.proxies: Proxies | None = None
         self.task: asyncio.Task[None] | None = None
         self._phase = Phase.OPENED
         self._is_closed = False
@@ -75,14 +80,6 @@ class HttpLink(asyncio.Protocol):
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 
-    # What the server calls.
-
-    def check(self, now: float) -> None:
-        """Act on what is due. A slow reader may go on as long as it reads at all."""
-        if self.write_due <= now:
-            left = unsent(self.transport)
-            if left >= self._unsent:
-                self.transport.abort()
     @property
     def is_writable(self) -> bool:
         """Whether the client has taken most of what it was sent."""
@@ -93,6 +90,14 @@ class HttpLink(asyncio.Protocol):
         """Whether nothing more is to be sent."""
         return self._is_closed
 
+    # What the server calls.
+
+    def check(self, now: float) -> None:
+        """Act on what is due. A slow reader may go on as long as it keeps the least rate."""
+        if self.write_due <= now:
+            left = unsent(self.transport)
+            if left > self._unsent - self._state.least_taken:
+                self.transport.abort()
                 return
             self._unsent = left
             self.write_due = self._state.due(self._state.settings.write_timeout)
@@ -120,6 +125,14 @@ class HttpLink(asyncio.Protocol):
         while not self._is_writable:
             self._drained = self._state.loop.create_future()
             await self._drained
+
+    # Whom it leads to.
+
+    def see_peer(self, request: Request) -> Peer:
+        """Whom a request comes from. Raises `HttpProtocolError` for what a proxy says of it."""
+        if self.proxies is None:
+            return self._peer
+        return self.proxies.look_behind(self._peer, request.headers)
 
     # Reading.
 

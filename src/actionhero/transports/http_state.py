@@ -41,6 +41,7 @@ class HttpState:
     `now` is the loop's time at the last tick of the timer, every `period` seconds, and `idle_due`
     when a connection that is idle from then on is due. `requests` counts those that have begun
     since they were last counted.
+    `least_taken`: bytes that who has left some waiting must take in `write_timeout`.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class HttpState:
         self.requests = 0
         self._is_empty = asyncio.Event()
         self.is_draining = False
+        self.least_taken = max(1, int(settings.body_rate * settings.write_timeout))
         limits = (
             settings.header_timeout,
             settings.body_timeout,

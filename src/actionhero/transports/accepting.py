@@ -1,7 +1,7 @@
 """Accepting connections: the one place where listening sockets are read.
 
-- Some are accepted in a turn of the loop; other connections come in between, and other servers
-  that listen on the same socket get theirs.
+- Some are accepted in a turn of the loop; other connections come in between. Of a socket that
+  several servers listen on it is one, so that each gets its share.
 - When the system has no more file descriptors (or memory) for us, accepting pauses and goes on by
   itself. Who connects meanwhile waits in the kernel's queue. The loops do this each in its own
   way: asyncio logs once for every place in that queue, uvloop closes those who wait without a
@@ -50,6 +50,7 @@ class Acceptor:
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
         self._coming: set[asyncio.Task[None]] = set()
         self._is_short = False
+        self._batch = 1 if doors.are_shared else _BATCH
         for sock in doors.sockets:
             sock.setblocking(False)
             self._watch(sock)
@@ -69,7 +70,7 @@ class Acceptor:
         self._loop.add_reader(sock, self._accept, sock)
 
     def _accept(self, listening: socket.socket) -> None:
-        for _ in range(_BATCH):
+        for _ in range(self._batch):
             try:
                 sock, _ = listening.accept()
             except BlockingIOError:

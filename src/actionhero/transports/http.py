@@ -23,7 +23,7 @@ from actionhero.transports.http_answers import Answers, Probe
 from actionhero.transports.http_connection import HttpConnection
 from actionhero.transports.http_files import StaticFiles
 from actionhero.transports.http_state import HttpState
-from actionhero.transports.listening import Address, Doors, open_doors, web_place
+from actionhero.transports.listening import Address, given_doors, open_doors, web_place
 from actionhero.transports.tls import Tls, tls_of
 
 _ALPN = ("http/1.1",)
@@ -91,7 +91,7 @@ class HttpServer:
             self._origins,
         )
         settings = self._settings
-        doors = Doors(sockets) if sockets else open_doors(web_place(settings), reuse_port)
+        doors = given_doors(sockets) or open_doors(web_place(settings), reuse_port)
         bounds = Bounds(
             lambda: state.count,
             settings.connections,

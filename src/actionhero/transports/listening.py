@@ -59,13 +59,18 @@ class Address(Struct, frozen=True):
 
 
 class Doors:
-    """The sockets that a transport listens on. Closing them removes what they left in the file
-    system, if it was made here."""
+    """The sockets that a transport listens on; `are_shared`: other servers may, too. Closing them
+    does what is to be done when nobody listens any more."""
 
     def __init__(
-        self, sockets: Sequence[socket.socket], remove: Callable[[], None] = lambda: None
+        self,
+        sockets: Sequence[socket.socket],
+        *,
+        are_shared: bool = False,
+        remove: Callable[[], None] = lambda: None,
     ) -> None:
         self.sockets = list(sockets)
+        self.are_shared = are_shared
         self.address = _address_of(self.sockets[0])
         self._remove = remove
 
@@ -73,6 +78,11 @@ class Doors:
         for sock in self.sockets:
             sock.close()
         self._remove()
+
+
+def given_doors(sockets: Sequence[socket.socket]) -> Doors | None:
+    """Doors that somebody else opened, who also closes them for good; None without any."""
+    return Doors(sockets, are_shared=True) if sockets else None
 
 
 def open_doors(place: Place, reuse_port: bool = False) -> Doors:
@@ -211,7 +221,7 @@ def _open_unix(place: Place) -> Doors:
             os.unlink(path)
             raise
 
-    return Doors([sock], partial(_remove, path))
+    return Doors([sock], remove=partial(_remove, path))
 
 
 def _remove(path: str) -> None:

@@ -15,7 +15,7 @@ from actionhero.transports.accepting import Acceptor
 from actionhero.transports.addresses import Addresses
 from actionhero.transports.calls import Running, Stats
 from actionhero.transports.connecting import Bounds, Connector
-from actionhero.transports.listening import Address, Doors, open_doors, tcp_place
+from actionhero.transports.listening import Address, given_doors, open_doors, tcp_place
 from actionhero.transports.tcp_client import LINGER, Desk, FindFile, TcpClient
 from actionhero.transports.tls import Tls, tls_of
 from actionhero.transports.watch import Watch
@@ -80,7 +80,7 @@ class TcpServer:
         Raises `ListenError` with what to do about it.
         """
         settings = self._settings
-        doors = Doors(sockets) if sockets else open_doors(tcp_place(settings), reuse_port)
+        doors = given_doors(sockets) or open_doors(tcp_place(settings), reuse_port)
         bounds = Bounds(
             lambda: len(self.watch),
             settings.connections,

@@ -138,6 +138,7 @@ def test_the_list_of_actions_as_json(actionhero: Run) -> None:
     hello = next(one for one in listed if one["name"] == "hello")
     assert hello["routes"] == ["GET /hello/{name}"]
     assert hello["inputs"]["required"] == ["name"]
+    assert [one["name"] for one in listed if one["streams"]] == ["count"]
 
 
 def test_an_app_without_actions(actionhero: Run, project: Path) -> None:

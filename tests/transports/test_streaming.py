@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
 
@@ -331,6 +332,17 @@ async def test_values_have_the_count_of_their_line_over_tcp(start_tcp: tcp_kit.S
         (one["messageCount"], one["messageId"]) for one in [await client.read() for _ in "123"]
     ]
     assert counts[1:] == [(2, "a"), (2, "a")]
+
+
+async def test_a_client_that_vanishes_is_asked_for_over_tcp(start_tcp: tcp_kit.Start) -> None:
+    """Nothing else would tell, while a stream has nothing to say."""
+    kit = await start_tcp()
+    client = await kit.connect()
+    client.send("drip")
+    assert (await client.read())["data"] == 0
+    (served,) = kit.server.watch
+    sock = served._transport.get_extra_info("socket")
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
 
 
 async def test_quit_waits_for_it_over_tcp(start_tcp: tcp_kit.Start) -> None:

@@ -8,8 +8,8 @@ from actionhero.actions.dispatch import Dispatcher
 
 
 def describe(actions: Iterable[Action], dispatcher: Dispatcher) -> list[dict[str, Any]]:
-    """Every action in the order of the names: version, description, routes, inputs as the names
-    that are required and optional, and their JSON Schema."""
+    """Every action in the order of the names: version, description, routes, whether it streams,
+    inputs as the names that are required and optional, and their JSON Schema."""
     ordered = sorted(actions, key=lambda action: (action.name, action.version))
     return [_describe(action, dispatcher) for action in ordered]
 
@@ -23,6 +23,7 @@ def _describe(action: Action, dispatcher: Dispatcher) -> dict[str, Any]:
         "description": action.description,
         "routes": list(action.routes),
         "transports": sorted(action.transports),
+        "streams": action.is_stream,
         "inputs": {
             "required": [field.name for field in fields if field.required],
             "optional": [field.name for field in fields if not field.required],

@@ -48,6 +48,7 @@ def _full(app: "App", action: "Action") -> dict[str, Any]:
         "description": action.description,
         "routes": action.routes,
         "transports": sorted(action.transports),
+        "streams": action.is_stream,
         "place": action.place,
         "inputs": inputs_of(app, action).schema(),
     }

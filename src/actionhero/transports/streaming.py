@@ -9,6 +9,7 @@ Rules
 
 import asyncio
 import logging
+import socket
 from typing import Protocol
 
 from actionhero.actions.streams import Stream
@@ -16,9 +17,10 @@ from actionhero.errors import ActionHeroError, InternalError
 from actionhero.messages import Reply
 from actionhero.protocols.replies import encode_value
 
-MARK = 64 * 1024
+_MARK = 64 * 1024
 """Bytes that a client may leave unread before its streams wait; what else it may leave unread is
 for what cannot wait."""
+_PROBES = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 _log = logging.getLogger("actionhero.transports")
 
 
@@ -31,7 +33,7 @@ class Outlet(Protocol):
         ...
 
     def narrow(self) -> None:
-        """Have less than `MARK` unread from now on, as far as it can wait."""
+        """Have much less unread from now on, as far as it can wait: `narrow` its transport."""
         ...
 
     def send_value(self, text: bytes) -> None:
@@ -87,6 +89,24 @@ class Streams:
         while not (self._outlet.is_flowing or stream.is_stopped):
             self._flow.clear()
             await self._flow.wait()
+
+
+def narrow(transport: asyncio.WriteTransport, most: int) -> None:
+    """Have a transport say earlier that much is unread; `most` is what may be."""
+    most = min(most, _MARK)
+    transport.set_write_buffer_limits(high=most, low=most // 4)
+
+
+def probe(transport: asyncio.BaseTransport) -> None:
+    """Have the system ask, while nothing is sent, whether the client is there; about two minutes
+    after it has vanished the connection ends."""
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _PROBES.items():
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _encode(value: object, trailer: bytes) -> bytes:

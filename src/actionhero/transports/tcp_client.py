@@ -53,7 +53,7 @@ from actionhero.transports.addresses import Addresses, peer_of
 from actionhero.transports.calls import Calls, Running, Stats
 from actionhero.transports.files import FoundFile, OpenFile
 from actionhero.transports.pace import Pace
-from actionhero.transports.streaming import MARK
+from actionhero.transports.streaming import narrow, probe
 from actionhero.transports.watch import Watch
 
 BATCH = 50
@@ -387,7 +387,8 @@ class TcpClient(asyncio.Protocol):
 
     def narrow(self) -> None:
         """Have lines and streams wait where much less is unread."""
-        self._transport.set_write_buffer_limits(high=MARK, low=MARK // 4)
+        narrow(self._transport, self._desk.settings.outstanding_bytes)
+        probe(self._transport)  # HTTP has heartbeats, WebSocket pings; lines have nothing
 
     def send_value(self, text: bytes) -> None:
         """Send what was made only because there was room for it."""

@@ -223,7 +223,7 @@ class Link(asyncio.Protocol):
 
     def narrow(self) -> None:
         """Read no more of the client, and have its streams wait, where much less is unread."""
-        self._transport.set_write_buffer_limits(high=MARK, low=MARK // 4)
+        narrow(self._transport, self._endpoint.settings.outstanding_bytes)
 
     def send_value(self, text: bytes) -> None:
         """Send a text that was made only because there was room for it."""

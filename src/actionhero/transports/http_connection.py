@@ -15,8 +15,8 @@ from collections.abc import Awaitable
 from typing import cast
 
 from actionhero.connections import new_id
-from actionhero.errors import HttpProtocolError, OverloadedError
-from actionhero.protocols.http1 import Request
+from actionhero.errors import ActionHeroError, HttpProtocolError
+from actionhero.protocols.http1 import Peer, Request
 from actionhero.protocols.http1_fields import read_request_id
 from actionhero.protocols.http1_parser import RequestParser
 from actionhero.protocols.http1_replies import CHUNKED, CONTINUE, Answer, problem
@@ -26,13 +26,14 @@ from actionhero.transports.http_events import EventSender, StreamAnswer
 from actionhero.transports.http_files import FileAnswer
 from actionhero.transports.http_handover import hand_over
 from actionhero.transports.http_link import CLOSE, HttpLink
-from actionhero.transports.http_replies import Peer
 from actionhero.transports.http_sending import send_body
 from actionhero.transports.http_state import HttpState, Phase
 from actionhero.transports.starter import Rest
 
 _KEEP = b"Connection: keep-alive\r\n"
 _NEVER = float("inf")
+_BODY_GRACE = 5.0
+"""Seconds after which a body must have come at its least rate."""
 _IDLE = Phase.IDLE
 _RUNNING = Phase.RUNNING
 _log = logging.getLogger("actionhero.http")
@@ -41,13 +42,14 @@ _log = logging.getLogger("actionhero.http")
 class HttpConnection(HttpLink):
     """The requests of one client."""
 
-    __slots__ = ("_events", "_parser", "_queue", "_received", "_turn")
+    __slots__ = ("_body_begun", "_events", "_parser", "_queue", "_received", "_turn")
 
     def __init__(self, state: HttpState) -> None:
         super().__init__(state)
         self._parser = RequestParser(state.limits, state.upgrades, state.hosts)
-        self._events: EventSender | None = None
         self._queue: deque[Request] = deque()
+        self._events: EventSender | None = None
+        self._body_begun = 0.0
         self._turn = state.turn
         self._received = state.turn.received
 
@@ -55,16 +57,12 @@ class HttpConnection(HttpLink):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        peer = transport.get_extra_info("peername")
-        if isinstance(peer, tuple):
-            self._peer = (peer[0], peer[1])
+        self._peer = peer_of(self.transport)
         state = self._state
-        is_full = state.is_full
-        state.connections.add(self)
+        error = state.admit(self, self._peer)
         self.due = state.due(state.settings.header_timeout)
-        if is_full:
-            self._refuse(OverloadedError("the server has as many connections as it may have"))
-            self._close()
+        if error is not None:  # not now: aiofastnet 1.2 goes on to read from what is closed here
+            state.loop.call_soon(self._turn_away, error)
 
     def data_received(self, data: bytes) -> None:
         received = self._received
@@ -85,6 +83,11 @@ class HttpConnection(HttpLink):
         if self._phase is not Phase.GONE:
             self._leave()
             self._state.forget(self)
+
+    def _turn_away(self, error: ActionHeroError) -> None:
+        if not self._is_closed:
+            self._refuse(error)
+            self._close()
 
     # Requests, one after the other.
 
@@ -136,10 +139,13 @@ class HttpConnection(HttpLink):
         given = request.headers.get(b"x-request-id")
         request_id = new_id() if given is None else read_request_id(given) or new_id()
         try:
-            answer = state.answers.begin(request, self._peer, request_id)
+            peer = self._peer if self.proxies is None else self.see_peer(request)
+            answer = state.answers.begin(request, peer, request_id)
             if not isinstance(answer, Answer):
                 return self._go_on(request, request_id, answer)
             keep, reply = self._compose(request, request_id, answer)
+        except HttpProtocolError as exc:  # out of what a proxy says
+            keep, reply = self._compose(request, request_id, problem(exc, request_id))
         except Exception:
             self._fail(request_id)
             return None
@@ -176,9 +182,9 @@ class HttpConnection(HttpLink):
             if isinstance(answer, Answer):
                 keep = not self._is_closed and self._write(request, request_id, answer)
             elif isinstance(answer, FileAnswer):
+                keep = await self._send(request, request_id, answer)
             else:
                 keep = await self._stream(request, request_id, answer)
-                keep = await self._send(request, request_id, answer)
         except Exception:
             self._fail(request_id)
         else:
@@ -214,6 +220,7 @@ class HttpConnection(HttpLink):
             if self._is_writable:
                 self.write_due = _NEVER
         return keep
+
     async def _stream(self, request: Request, request_id: str, answer: StreamAnswer) -> bool:
         """Send what an action yields, as it comes."""
         state = self._state
@@ -246,7 +253,6 @@ class HttpConnection(HttpLink):
             _log_request(request, answer, request_id, self)
         return keep
 
-
     def _fail(self, request_id: str) -> None:
         """An answer cannot be sent; only a cut can tell the client."""
         _log.exception("an answer was not sent", extra={"request_id": request_id})
@@ -263,35 +269,50 @@ class HttpConnection(HttpLink):
             return
         if not keep:
             self._close()
-        elif self._queue or self._is_paused or not self._parser.is_idle:
-            self._phase = _IDLE
+            return
+        self._phase = _IDLE
+        self.due = self._state.idle_due
+        if self._queue or self._is_paused or not self._parser.is_idle:
             self._advance()
-        else:
-            self._phase = _IDLE
-            self.due = self._state.idle_due
 
     def _await_more(self) -> None:
-        """Nothing runs and nothing waits: set what must come next, and until when."""
+        """Nothing runs and nothing waits: set what must come next, and until when. Empty lines
+        are nothing, and gain no time."""
         parser = self._parser
-        settings = self._state.settings
         if parser.error is not None:
             self._refuse(parser.error)
-        elif parser.is_idle:
-            self._phase = _IDLE
-            self.due = self._state.idle_due
         elif parser.has_head:
-            if self._phase is not Phase.BODY:
-                self._phase = Phase.BODY
-                self.due = self._state.due(settings.body_timeout)
-            if parser.awaits_continue:
-                parser.awaits_continue = False
-                self._turn.flush()
-                self.transport.write(CONTINUE)
-        elif self._phase is not Phase.HEAD:
+            self._await_body()
+        elif not parser.is_idle and self._phase is not Phase.HEAD:
             if self._phase is not Phase.OPENED:  # the time for the first head began with that
-                self.due = self._state.due(settings.header_timeout)
+                self.due = self._state.due(self._state.settings.header_timeout)
             self._phase = Phase.HEAD
         self._resume_reading()
+
+    def _await_body(self) -> None:
+        if self._phase is not Phase.BODY:
+            self._phase = Phase.BODY
+            self._body_begun = self._state.now
+            self.due = self._body_due()
+        if self._parser.awaits_continue:
+            self._parser.awaits_continue = False
+            self._turn.flush()
+            self.transport.write(CONTINUE)
+
+    def _body_due(self) -> float:
+        """When the body must be here, as much of it as there is: each byte gains some time."""
+        settings = self._state.settings
+        left = settings.body_timeout
+        if settings.body_rate:
+            left = min(left, _BODY_GRACE + self._parser.taken / settings.body_rate)
+        return self._state.due(left) - self._state.now + self._body_begun
+
+    def _expire(self) -> None:
+        if self._phase is Phase.BODY:
+            self.due = self._body_due()
+            if self.due > self._state.now:
+                return
+        super()._expire()
 
     def _bound_queue(self) -> None:
         """Read no more while much waits: many requests, a body, or another protocol."""
@@ -310,7 +331,7 @@ class HttpConnection(HttpLink):
         head += self._turn.left_of(self)
         on_lost = state.hand_over(self)
         self._resume_reading()
-        error = hand_over(state, request, head, self.transport, self._peer, on_lost)
+        error = hand_over(state, request, head, self, on_lost)
         if error is None:
             self._leave()
         else:
@@ -319,11 +340,11 @@ class HttpConnection(HttpLink):
             self._refuse(error)
 
     # The end.
+
     def drain(self) -> None:
         if self._events is not None:
             self._events.stop()
         super().drain()
-
 
     def _end(self) -> None:
         super()._end()
@@ -335,11 +356,11 @@ class HttpConnection(HttpLink):
 
 
 def _log_request(request: Request, answer: Answer, request_id: str, link: HttpLink) -> None:
+    """One line for a request; never with its query, which may hold secrets."""
     try:
         peer = link.see_peer(request)
     except HttpProtocolError:
         peer = Peer()
-    """One line for a request; never with its query, which may hold secrets."""
     fields = {
         "method": request.method,
         "path": request.target.partition("?")[0],

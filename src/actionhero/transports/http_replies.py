@@ -6,20 +6,17 @@ of ours of the same name.
 
 from collections.abc import Mapping
 from time import time
-from typing import TypeAlias
 
 from msgspec import structs
 
 from actionhero.codec import encode_json
 from actionhero.connections import Connection
 from actionhero.messages import Reply
-from actionhero.protocols.http1 import Request
+from actionhero.protocols.http1 import Peer, Request
 from actionhero.protocols.http1_codings import Accepted
 from actionhero.protocols.http1_fields import Headers
 from actionhero.protocols.http1_replies import JSON_TYPE, NO_TYPE, Answer, Fields, problem
 from actionhero.transports.http_packing import codings, is_compressible
-
-Peer: TypeAlias = tuple[str, int]
 
 _BYTES_TYPE = "application/octet-stream"
 _BODILESS = frozenset((204, 205, 301, 302, 303, 304, 307, 308))
@@ -34,7 +31,8 @@ class RequestConnection(Connection):
     def __init__(self, request: Request, peer: Peer) -> None:
         self._id = None
         self.transport = "http"
-        self.remote_ip, self.remote_port = peer
+        self.remote_ip, self.remote_port, self.scheme, self.forwarded_host = peer
+        self.session_id = None
         self.method = request.method
         self._fields = request.headers
         self._headers = None
@@ -74,11 +72,11 @@ def show(reply: Reply, connection: Connection, request_id: str) -> Answer:
     else:
         answer = _show_text(status, value, _type_of(connection))
     return answer if is_plain else shape(answer, connection)
+
+
 def is_bodiless(connection: Connection) -> bool:
     """Whether the status that the action has set is one of replies without a body."""
     return connection.status in _BODILESS
-
-
 
 
 def shape(answer: Answer, connection: Connection, with_type: bool = True) -> Answer:

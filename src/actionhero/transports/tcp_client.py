@@ -3,7 +3,8 @@
 Rules
 - `messageCount` and `messageId` of a reply are settled when its line is read, before the line
   does anything: after `paramAdd messageId=x` it is the next reply that carries x.
-- Verbs are answered in the order of their lines. Actions run beside each other and beside the
+- Verbs are answered in the order of their lines, and lines behind one of rooms, which takes a round
+  trip to the store, wait for it. Actions run beside each other and beside the
   verbs that follow, up to `pending`, and answer as they end.
 - Who does not read what it is sent is not read from, so that verbs never pile up. What its running
   actions answer piles up to `outstanding_bytes`; then, or after `write_timeout`, it is dropped.
@@ -31,7 +32,7 @@ from actionhero.errors import (
     TooManyRequestsError,
     UnknownActionError,
 )
-from actionhero.messages import Call, Reply, Words
+from actionhero.messages import Call, Push, Reply, Words
 from actionhero.protocols.lines import (
     Ending,
     JsonLine,
@@ -48,7 +49,9 @@ from actionhero.protocols.replies import (
     find_id,
 )
 from actionhero.protocols.verbs import VERBS, Limits, current_room
+from actionhero.rooms import Rooms
 from actionhero.settings import TcpSettings
+from actionhero.transports import room_verbs
 from actionhero.transports.addresses import Addresses, peer_of
 from actionhero.transports.calls import Calls, Running, Stats
 from actionhero.transports.files import FoundFile, OpenFile
@@ -76,6 +79,7 @@ class Desk(Struct, frozen=True):
     settings: TcpSettings
     running: Running
     dispatcher: Dispatcher
+    rooms: Rooms
     stats: Stats
     welcome: str
     find_file: FindFile
@@ -99,6 +103,7 @@ class TcpClient(asyncio.Protocol):
         self._farewell: bytes | None = None
         self._held: list[bytes] | None = None
         self._writable: asyncio.Future[None] | None = None
+        self._is_asking = False
         self._is_paused = False
         self._is_half_closed = False
         self._is_scheduled = False
@@ -122,9 +127,11 @@ class TcpClient(asyncio.Protocol):
             error = ActionError("too many connections", code="too_many_connections", status=503)
             self._send(encode_error(error, b',"context":"api"}'))
             self._is_closed = True
-            self._transport.close()
+            # not now: aiofastnet 1.2 goes on to read from what is closed here
+            asyncio.get_running_loop().call_soon(self._transport.close)
             return
         self._address = peer.ip
+        self._connection.hearer = self
         most = desk.settings.outstanding_bytes
         self._transport.set_write_buffer_limits(high=most, low=most // 2)
         desk.watch.enter(self)
@@ -156,13 +163,14 @@ class TcpClient(asyncio.Protocol):
         self._is_half_closed = True
         self._calls.leave()
         self._work()
-        return not self._is_closed
+        return not self._is_closed and self._transport.can_write_eof()  # TLS ends both sides
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_closed = True
         self._lines.clear()
         self._resume_file()
         self._calls.leave()
+        self._desk.rooms.depart(self._connection)
         self._desk.watch.leave(self)
         self._desk.addresses.leave(self._address)
 
@@ -177,12 +185,13 @@ class TcpClient(asyncio.Protocol):
             self._resume_file()
             self._work()
             self._calls.flow()
+            self._desk.rooms.catch_up(self._connection)
 
     # What the watch and the server call.
 
     def look(self, now: float) -> None:
         """End the connection if nothing came for long and nothing runs."""
-        if not self._calls.pending and now - self._heard >= self._desk.settings.idle_timeout:
+        if not self._calls.is_busy and now - self._heard >= self._desk.settings.idle_timeout:
             self.end("idle timeout")
 
     def drop(self) -> None:
@@ -208,7 +217,7 @@ class TcpClient(asyncio.Protocol):
 
     @property
     def _is_busy(self) -> bool:
-        return self._is_paused or self._is_scheduled or self._held is not None
+        return self._is_paused or self._is_scheduled or self._is_asking or self._held is not None
 
     def _work_later(self) -> None:
         """Let others have their turn."""
@@ -225,7 +234,7 @@ class TcpClient(asyncio.Protocol):
         if self._is_closed:
             return
         if self._farewell is not None:
-            if not self._calls.pending:
+            if not self._calls.is_busy:
                 self._close(self._farewell)
         elif self._lines or self._is_busy:
             if self._transport.is_reading():
@@ -284,6 +293,11 @@ class TcpClient(asyncio.Protocol):
             self._send(encode_fields(fields, trailer))
         elif own_verb is not None:
             own_verb(self, asked.rest, trailer)
+        elif asked.first in room_verbs.LINE_VERBS:
+            rooms, connection = self._desk.rooms, self._connection
+            work = room_verbs.read_line(rooms, connection, asked.first, asked.rest)
+            self._is_asking = True
+            self._calls.start_aside(trailer, self._ask(work))
         else:
             words: Words = {**self._connection.params, **read_words(asked.rest)}
             self._calls.run(_call(asked.first, words), trailer)
@@ -305,6 +319,14 @@ class TcpClient(asyncio.Protocol):
         return b',"context":"response","messageId":%b,"messageCount":%d}' % (given, self._count)
 
     # Verbs that need I/O.
+
+    async def _ask(self, work: room_verbs.Work) -> Reply:
+        """Ask the rooms; the next lines come when that is answered."""
+        try:
+            return await room_verbs.answer(work)
+        finally:
+            self._is_asking = False
+            self._work_later()
 
     def _document(self, _rest: str, trailer: bytes) -> None:
         self._send(encode_fields({"data": self._desk.documentation()}, trailer))
@@ -353,6 +375,17 @@ class TcpClient(asyncio.Protocol):
 
     # Messages out.
 
+    hears_own = False
+
+    def hear(self, push: Push) -> bool:
+        """Send a text that others get too, unless the client leaves too much unread."""
+        if self._is_closed:
+            return True
+        if self._is_paused or self._held is not None:
+            return False
+        self._transport.write(push.form("line", _end_line))
+        return True
+
     def _respond(self, text: bytes) -> None:
         """Send what a call answered."""
         if self._held is not None:
@@ -368,6 +401,7 @@ class TcpClient(asyncio.Protocol):
         held, self._held = self._held or [], None
         for text in held:
             self._send(text)
+        self._desk.rooms.catch_up(self._connection)
         self._work_later()
         self._calls.flow()
 
@@ -436,3 +470,7 @@ _OWN_VERBS: Mapping[str, _OwnVerb] = {
 def _call(action: str, words: Words) -> Call:
     version = words.get("apiVersion")
     return Call(action, words, version=version if isinstance(version, str) else None)
+
+
+def _end_line(text: bytes) -> bytes:
+    return text + b"\r\n"

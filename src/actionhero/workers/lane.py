@@ -5,9 +5,8 @@ Rules
   look again. If its reply is lost, the same tick is sent again: the store carries it out once.
 - A tick goes out as soon as something finished. While one is under way, what finishes is gathered
   for the next, so the batches grow with the load by themselves.
-- While tasks are short, some more than can start are claimed, so that the next batch is there when
-  this one ends: about as many as finish within `_AHEAD` seconds. What still has not started after
-  `_STALE` seconds is given back, for whoever is free.
+- While tasks are short, some more than can start are claimed (see `ahead`). What still has not
+  started after `_STALE` seconds is given back, for whoever is free.
 - Idle, a lane costs one tick a `_POLL` and one blocking command: no polling for tasks. A tick tells
   when something comes due by itself (a task, a type, the end of a dead server's lease); the poll is
   for what nobody tells, such as a hint that a server took with it when it died.
@@ -32,6 +31,7 @@ from actionhero.store.client import StoreClient
 from actionhero.store.link import Arg
 from actionhero.store.task_scripts import Occurring, QueueScripts, TickReply
 from actionhero.tasks.queue import Counter
+from actionhero.workers.ahead import Ahead
 from actionhero.workers.alarm import Alarm
 from actionhero.workers.claims import Settlements
 from actionhero.workers.executor import Executor
@@ -51,7 +51,6 @@ _AFTER_ERROR = 1.0
 _LATE = 1.0
 _LIMIT = 200
 """Tasks claimed in one tick, at most."""
-_AHEAD = 0.02
 _STALE = 0.1
 _HELD_BACK = 0.005
 """Seconds that an outcome may wait for company, while more is about to finish."""
@@ -121,7 +120,7 @@ class Lane:
         self._alarm = Alarm()
         self._unanswered: _Turn | None = None
         self._number = 0
-        self._ahead = 0
+        self._ahead = Ahead()
         self._reconnects = parts.client.reconnects
         self.problem = ""
         """Why nothing can be settled or claimed, while that is so and the store is there."""
@@ -132,7 +131,6 @@ class Lane:
         self._hints = 0
         self._next_look = 0.0
         self._next_duties = 0.0
-        self._last_turn = 0.0
         self.late = max(_LATE, options.lease / 2)
         """Seconds after which what a tick gave is given back: others may have it."""
 
@@ -231,7 +229,7 @@ class Lane:
             return True
         hand = self._hand
         if hand.settlements.is_any:
-            low = len(hand.backlog) <= self._ahead // 2
+            low = len(hand.backlog) <= self._ahead.low
             return low or self._is_closing or now >= hand.oldest_outcome + _HELD_BACK
         if hand.backlog and now >= hand.last_start + _STALE:
             return True
@@ -243,8 +241,8 @@ class Lane:
         settled at once; a worker of one slot, which finishes one by one, goes on while it does."""
         if self._slots.free:
             return True
-        if self._slots.total > 1 or self._ahead > len(self._hand.backlog):
-            self._ahead = 0
+        if self._slots.total > 1 or self._ahead.most > len(self._hand.backlog):
+            self._ahead.stop()
         return False
 
     def _latest(self) -> float:
@@ -271,7 +269,7 @@ class Lane:
         self._alarm.ring()
 
     def _finished(self) -> None:
-        if len(self._hand.backlog) <= self._ahead // 2 or self._is_closing:
+        if len(self._hand.backlog) <= self._ahead.low or self._is_closing:
             self._alarm.ring()
         else:
             self._alarm.ring_at(self._hand.oldest_outcome + _HELD_BACK)
@@ -281,6 +279,7 @@ class Lane:
         self._unanswered = turn
         reply = await self._scripts.tick(turn.args)
         self._unanswered = None
+        self._ahead.tripped(self._loop.time() - turn.sent_at)
         self.problem = ""
         if reply.status == "lost":
             self._lose(turn)
@@ -299,11 +298,11 @@ class Lane:
         if hand.backlog and now >= hand.last_start + _STALE:
             hand.give_back_backlog()
         settlements = hand.take_settlements()
-        self._look_ahead(settlements.count, now)
+        self._ahead.turn(settlements.count, now)
         reserved = want = 0
         if not self._is_closing and not settlements.gives_back:
             reserved = self._slots.take(_LIMIT)
-            want = min(_LIMIT, reserved + max(0, self._ahead - len(hand.backlog)))
+            want = min(_LIMIT, reserved + max(0, self._ahead.most - len(hand.backlog)))
         does_duties = now >= self._next_duties
         if does_duties:
             self._next_duties = now + _DUTY_INTERVAL
@@ -312,12 +311,6 @@ class Lane:
         args: list[Arg] = [options.server, self._number, want, int(does_duties), options.max_lapses]
         args += settlements.args()
         return _Turn(args, str(self._number), want, reserved, settlements, self._hints, now)
-
-    def _look_ahead(self, finished: int, now: float) -> None:
-        """How many to claim beyond the free slots: none, unless tasks finish quickly."""
-        took = max(now - self._last_turn, 1e-6)
-        self._last_turn = now
-        self._ahead = min(_LIMIT, 2 * finished, int(finished / took * _AHEAD))
 
     # its reply
 

@@ -31,10 +31,11 @@ def by_byte(reader: LineReader, data: bytes) -> list[bytes]:
     ],
 )
 def test_lines_come_out_whole_and_byte_by_byte(data: bytes, lines: list[bytes]) -> None:
-    whole, slow = LineReader(100), LineReader(100)
+    whole, slow, trailed = LineReader(100), LineReader(100), LineReader(100)
     assert whole.receive(data) == lines
     assert by_byte(slow, data) == lines
-    assert whole.ending is slow.ending is None
+    assert trailed.receive(data + b"and half a lin") == lines if data.endswith(b"\n") else True
+    assert whole.ending is slow.ending is trailed.ending is None
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
@@ -59,6 +60,15 @@ def test_what_follows_a_line_that_is_too_long_is_not_read() -> None:
     reader = LineReader(5)
     assert reader.receive(b"a\nxxxxxx\nb\n") == [b"a"]
     assert reader.ending == "too_long"
+
+
+@pytest.mark.parametrize("cut", range(1, 5))
+def test_an_interrupt_may_come_in_two_packets(cut: int) -> None:
+    for before in (b"", b"half", b"a\n", b"x" * 96):
+        reader = LineReader(100)
+        lines = reader.receive(before + INTERRUPT[:cut]) + reader.receive(INTERRUPT[cut:] + b"b\n")
+        assert lines == ([b"a"] if before == b"a\n" else [])
+        assert reader.ending == "interrupted"
 
 
 @pytest.mark.parametrize("sign", [INTERRUPT, b"\x04"])

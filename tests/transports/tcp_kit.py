@@ -62,8 +62,9 @@ class Kit:
         self.server = TcpServer(settings, served.dispatcher, **served.guide)
         self.clients: list[Client] = []
 
-    async def connect(self) -> Client:
-        client = Client(*await asyncio.open_connection("127.0.0.1", self.server.port, limit=2**22))
+    async def connect(self, **options: Any) -> Client:
+        port = self.server.port
+        client = Client(*await asyncio.open_connection("127.0.0.1", port, limit=2**22, **options))
         self.clients.append(client)
         client.welcome = await client.read()
         return client

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test torture lint types imports check lock clean autobahn bench-http bench-websocket bench-files bench-tasks bench-store
+.PHONY: demo test torture fuzz slow soak lint types imports check lock clean autobahn bench-http bench-websocket bench-files bench-tasks bench-store
 
 demo: $(STAMP)
 	@$(BIN)/python -m actionhero demo || [ $$? -eq 130 ]
@@ -33,6 +33,21 @@ SECONDS ?= 300
 torture: $(STAMP)
 	$(BIN)/python -m tests.torture --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) \
 		$(if $(APPENDFSYNC),--appendfsync $(APPENDFSYNC))
+
+# Fuzzes the parsers by atheris, which has wheels for Linux; SECONDS in all, TARGET=NAME for one.
+fuzz: SECONDS := $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),600)
+fuzz: $(STAMP)
+	$(BIN)/python -m pip install -q --disable-pip-version-check 'atheris>=3.0,<4'
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(TARGET),--target $(TARGET))
+
+# Attacks a real server by slowhttptest (Debian has it) with slow heads, bodies and readers.
+slow: $(STAMP)
+	$(BIN)/python -m tests.slow
+
+# Mixed load over all transports; memory, descriptors and the store must be as before.
+soak: SECONDS := $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),600)
+soak: $(STAMP)
+	$(BIN)/python -m tests.soak --seconds $(SECONDS)
 
 bench-http bench-websocket bench-files bench-store: bench-%: $(STAMP)
 	$(BIN)/python -m benchmarks.$*

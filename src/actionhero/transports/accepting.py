@@ -6,7 +6,7 @@
   itself. Who connects meanwhile waits in the kernel's queue. The loops do this each in its own
   way: asyncio logs once for every place in that queue, uvloop closes those who wait without a
   word, aiofastnet 1.2 fails while it pauses and so spins. That is why it is done here. It is said
-  once when it begins and once when it is over.
+  when it begins, and at most once a minute.
 - What a connection needs before it is one (a TLS handshake) takes a task, which ends with us.
 """
 
@@ -15,6 +15,7 @@ import errno
 import logging
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from actionhero.transports.listening import Doors
 
@@ -22,6 +23,8 @@ _BATCH = 100
 """Connections that are accepted in one turn of the loop."""
 PAUSE = 0.25
 """Seconds until accepting is tried again."""
+_SILENCE = 60.0
+"""Seconds in which nothing more is said of it."""
 _SHORTAGES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 _log = logging.getLogger("actionhero.transports")
@@ -49,7 +52,7 @@ class Acceptor:
         self._setting = setting
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
         self._coming: set[asyncio.Task[None]] = set()
-        self._is_short = False
+        self._silent_until = 0.0
         self._batch = 1 if doors.are_shared else _BATCH
         for sock in doors.sockets:
             sock.setblocking(False)
@@ -83,12 +86,14 @@ class Acceptor:
             self._take(sock)
 
     def _take(self, sock: socket.socket) -> None:
-        if self._is_short:
-            self._is_short = False
-            _log.warning("%s accepts connections again", self._name)
         task = self._loop.create_task(self._bring_up(sock), name="accept")
         self._coming.add(task)
-        task.add_done_callback(self._coming.discard)
+        task.add_done_callback(partial(self._forget, sock))
+
+    def _forget(self, sock: socket.socket, task: asyncio.Task[None]) -> None:
+        self._coming.discard(task)
+        if task.cancelled():  # which may be before it began
+            sock.close()
 
     async def _bring_up(self, sock: socket.socket) -> None:
         try:
@@ -97,16 +102,14 @@ class Acceptor:
         except OSError as exc:  # gone already, it speaks no TLS, or it took too long
             _log.debug("%s: a connection did not come up: %s", self._name, exc)
             sock.close()
-        except asyncio.CancelledError:
-            sock.close()
-            raise
 
     def _pause(self, sock: socket.socket, shortage: OSError) -> None:
         """Accept nothing for a while: the socket would stay readable and the loop would spin."""
         self._loop.remove_reader(sock)
         self._pauses[sock] = self._loop.call_later(PAUSE, self._watch, sock)
-        if not self._is_short:
-            self._is_short = True
+        now = self._loop.time()
+        if now >= self._silent_until:
+            self._silent_until = now + _SILENCE
             _log.error(
                 "%s accepts no connections until others are closed: %s; raise the limit of open "
                 "files (ulimit -n), or set %s below it",

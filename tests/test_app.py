@@ -302,6 +302,8 @@ def test_the_public_names_are_these() -> None:
         "Peers",
         "Proceed",
         "Retry",
+        "RoomMessage",
+        "Rooms",
         "Session",
         "Settings",
         "Stats",

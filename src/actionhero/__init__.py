@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from actionhero.errors import ActionError, ActionHeroError
     from actionhero.messages import Event
     from actionhero.peers import ALL, ANY, Peers
+    from actionhero.rooms import RoomMessage, Rooms
     from actionhero.sessions import Session
     from actionhero.settings import Settings
     from actionhero.stats import Stats
@@ -48,6 +49,7 @@ else:
         "errors": ("ActionError", "ActionHeroError"),
         "messages": ("Event",),
         "peers": ("ALL", "ANY", "Peers"),
+        "rooms": ("RoomMessage", "Rooms"),
         "sessions": ("Session",),
         "settings": ("Settings",),
         "stats": ("Stats",),
@@ -81,6 +83,8 @@ __all__ = [
     "Peers",
     "Proceed",
     "Retry",
+    "RoomMessage",
+    "Rooms",
     "Session",
     "Settings",
     "Stats",

@@ -18,6 +18,8 @@ from actionhero.errors import DefinitionError, NotConnectedError
 from actionhero.initializers import Initializer
 from actionhero.messages import Transport
 from actionhero.peers import PeerFunction, Peers
+from actionhero.rooms import RoomDefinition, Rooms
+from actionhero.rooms.rules import RoomOptions
 from actionhero.services import Services
 from actionhero.settings import Settings
 from actionhero.stats import Stats
@@ -152,6 +154,15 @@ class App:
         self.definitions.add_queue(queue)
         return queue
 
+    def room(self, name: str, **options: Unpack[RoomOptions]) -> RoomDefinition:
+        """Say what holds in a room, on all servers: `app.room("lobby", announce=True)`; or in all
+        whose names begin so: `app.room("staff-*", join=only_staff)`. A room that is named in full
+        is there from the start. `RoomOptions` says what there is to say. Raises `DefinitionError`.
+        """
+        room = RoomDefinition(name, **options)
+        self.definitions.add_room(room)
+        return room
+
     def initializer(self, function: Function) -> Initializer:
         """Define an initializer: an async generator whose value is injected by its type."""
         one = Initializer(function)
@@ -241,6 +252,11 @@ class App:
         return self.services.peers
 
     @property
+    def rooms(self) -> Rooms:
+        """The rooms. Raises `NotConnectedError`."""
+        return self.services.rooms
+
+    @property
     def cache(self) -> Cache:
         """The cache. Raises `NotConnectedError`."""
         return self.services.cache
@@ -253,6 +269,8 @@ class App:
                 self.definitions.add_task(found)
             case PeerFunction():
                 self.definitions.add_peer_function(found)
+            case RoomDefinition():
+                self.definitions.add_room(found)
             case Initializer():
                 self.definitions.add_initializer(found)
             case TaskLayer():
@@ -278,5 +296,6 @@ def _defined(module: types.ModuleType) -> list[Any]:
         GlobalMiddleware,
         TaskLayer,
         PeerFunction,
+        RoomDefinition,
     )
     return [value for value in vars(module).values() if isinstance(value, kinds)]

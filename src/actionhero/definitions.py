@@ -6,6 +6,7 @@ from actionhero.actions.routes import Routes
 from actionhero.errors import DefinitionError
 from actionhero.initializers import Initializer
 from actionhero.peers import PeerFunction
+from actionhero.rooms import RoomDefinition
 from actionhero.tasks.middleware import Layers, TaskLayer
 from actionhero.tasks.queues import QueueDefinition
 from actionhero.tasks.task import TaskDefinition
@@ -24,6 +25,7 @@ class Definitions:
         self.initializers: list[Initializer] = []
         self.task_layers: list[TaskLayer] = []
         self.peer_functions: dict[str, PeerFunction] = {}
+        self.rooms: dict[str, RoomDefinition] = {}
 
     def add_action(self, action: Action) -> None:
         """Take up an action. Raises `DefinitionError` if its name and version exist."""
@@ -60,6 +62,11 @@ class Definitions:
                 f"peers may call {function.name!r} twice: {other.place} and {function.place}; "
                 "rename one"
             )
+
+    def add_room(self, room: RoomDefinition) -> None:
+        """Take up what is said of a room. Raises `DefinitionError` if something is already."""
+        if self.rooms.setdefault(room.name, room) is not room:
+            raise DefinitionError(f"room {room.name!r} is defined twice; define it in one place")
 
     def add_initializer(self, initializer: Initializer) -> None:
         """Take up an initializer, once."""

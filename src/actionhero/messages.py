@@ -5,7 +5,7 @@ are texts (path, query, form, command line) and are converted leniently; `body` 
 read strictly.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
@@ -87,13 +87,11 @@ class Push:
 
     def __init__(self, text: bytes) -> None:
         self.text = text
-        self._forms: dict[Any, Any] | None = None
+        self._forms: dict[Hashable, bytes] = {}
 
-    def form(self, make: Callable[[bytes], Any]) -> Any:
-        """What `make` makes of the text, which is asked only once."""
-        if self._forms is None:
-            self._forms = {}
-        form = self._forms.get(make)
+    def form(self, kind: Hashable, make: Callable[[bytes], bytes]) -> bytes:
+        """What `make` makes of the text; it is asked once for each kind."""
+        form = self._forms.get(kind)
         if form is None:
-            form = self._forms[make] = make(self.text)
+            form = self._forms[kind] = make(self.text)
         return form

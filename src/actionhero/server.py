@@ -22,7 +22,7 @@ from actionhero.peers import Peer
 from actionhero.services import Services
 from actionhero.settings import Settings
 from actionhero.settings_loading import load_settings
-from actionhero.transports.files import FoundFile, find_file
+from actionhero.transports.files import FoundFile, find_public
 from actionhero.transports.http import HttpServer
 from actionhero.transports.tcp import TcpServer
 from actionhero.transports.websocket import WebSocketEndpoint
@@ -116,6 +116,7 @@ class Server:
         """Bring everything up; what was up is brought down again if a step fails."""
         async with self._exits as exits:
             self.services = await exits.enter_async_context(self.app.connected(self.settings))
+            await self.services.rooms.start()
             await self._start_worker()
             await self._start_web()
             await self._start_tcp()
@@ -206,7 +207,10 @@ class Server:
         upgrades = {}
         if settings.websocket.enabled:
             self.websocket = WebSocketEndpoint(
-                settings.websocket, services.dispatcher, stats=services.stats, **self._guide()
+                settings.websocket,
+                services.dispatcher,
+                stats=services.stats,
+                **self._guide(),
             )
             self._exits.push_async_callback(self.websocket.drain, 0.0)
             upgrades[settings.websocket.path] = self.websocket.accept
@@ -233,13 +237,14 @@ class Server:
     def _guide(self) -> dict[str, Any]:
         """What a client of WebSocket or TCP is told and may look up."""
         return {
+            "rooms": self.services.rooms,
             "welcome": f"Welcome to {self.app.name}",
             "find_file": self._find_file,
             "documentation": self.documentation,
         }
 
     async def _find_file(self, name: str) -> FoundFile:
-        return await asyncio.to_thread(find_file, self.settings.web.public, name)
+        return await asyncio.to_thread(find_public, self.settings.web.public, name)
 
     def _addresses(self) -> dict[str, str]:
         """Where what listens."""

@@ -25,6 +25,7 @@ from actionhero.limits import Limits
 from actionhero.messages import Call
 from actionhero.peers import Peers
 from actionhero.peers.functions import Functions
+from actionhero.rooms import Rooms, RuleBook
 from actionhero.sessions import Sessions
 from actionhero.settings import Settings
 from actionhero.settings_loading import load_settings
@@ -50,6 +51,7 @@ class Services:
         self.cache: Cache
         self.tasks: Tasks
         self.peers: Peers
+        self.rooms: Rooms
         self.peer_functions: Functions
         self.dispatcher: Dispatcher
         self._provided: dict[Any, Any] = {}
@@ -132,6 +134,9 @@ class Services:
         self._exits.push_async_callback(self.cache.aclose)
         self.peers = Peers(self.store, self.keys, self.server)
         self._exits.push_async_callback(self.peers.aclose)
+        book = RuleBook(self.definitions.rooms.values(), self.settings.rooms)
+        self.rooms = Rooms(self.store, self.keys, book, self.settings.rooms, self.server)
+        self._exits.push_async_callback(self.rooms.aclose)
         self.tasks = Tasks(
             self.store,
             self.keys,
@@ -152,6 +157,7 @@ class Services:
             Stats: self.stats,
             Cache: self.cache,
             Peers: self.peers,
+            Rooms: self.rooms,
             Tasks: self.tasks,
             Settings: self.settings,
             Sessions: sessions,

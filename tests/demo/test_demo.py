@@ -3,6 +3,8 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -94,12 +96,36 @@ async def test_status_tells_about_this_server(server: TestServer) -> None:
     assert set(status["tasks"]) == {"default"}
 
 
-async def test_chat_says_that_it_is_not_there_yet(server: TestServer) -> None:
-    answer = await server.http.get("/api/chat", method="say", message="hi")
-    assert answer.status == 501
-    assert answer.json()["code"] == "not_yet"
-    assert "rooms come with a later release" in answer.json()["detail"]
+async def test_chat_between_two_http_clients(server: TestServer) -> None:
+    ada, bob = Chatter(server), Chatter(server)
+    for one in (ada, bob):
+        assert await one.ask(method="roomChange", room="defaultRoom") == {"room": "defaultRoom"}
+    assert (await ada.ask(method="say", message="hi"))["offset"] == 1
+    (heard,) = (await bob.ask(method="messages"))["messages"]
+    assert (heard["message"], heard["room"]) == ("hi", "defaultRoom")
+    assert heard["from"] == (await ada.ask(method="detailsView"))["details"]["id"]
+    assert await bob.ask(method="messages") == {"messages": [], "lost": []}
+    assert await ada.ask(method="messages") == {"messages": [], "lost": []}
+    status = (await bob.ask(method="roomView"))["roomStatus"]
+    assert status["membersCount"] == 2
     assert (await server.http.get("/api/chat", method="shout")).status == 422
+    assert (await server.http.get("/api/chat", method="say", message="x")).status == 400
+
+
+class Chatter:
+    """A client that keeps its cookie."""
+
+    def __init__(self, server: TestServer) -> None:
+        self._http = server.http
+        self._cookie = ""
+
+    async def ask(self, **inputs: str) -> dict[str, Any]:
+        path = f"/api/chat?{urlencode(inputs)}"
+        answer = await self._http.request("GET", path, headers={"Cookie": self._cookie})
+        self._cookie = answer.headers.get("set-cookie", self._cookie).partition(";")[0]
+        assert answer.status == 200, answer.text
+        shown: dict[str, Any] = answer.json()
+        return shown
 
 
 async def test_greet_later_enqueues_a_task(server: TestServer) -> None:

@@ -3,8 +3,16 @@ from typing import Any
 import pytest
 
 from actionhero.connections import Connection
-from actionhero.errors import ActionError, MalformedError, TooLargeError
-from actionhero.protocols.verbs import VERBS, Fields, Limits, current_room, view_details
+from actionhero.errors import MalformedError, TooLargeError
+from actionhero.protocols.verbs import (
+    VERBS,
+    Fields,
+    Limits,
+    current_room,
+    read_room,
+    read_say,
+    view_details,
+)
 
 LIMITS = Limits(params=3, size=20)
 
@@ -116,9 +124,23 @@ def test_the_current_room(client: Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["roomAdd", "roomLeave", "roomChange", "roomView", "listenToRoom", "silenceRoom", "say"]
+    ("rest", "read"),
+    [("r", ("r", None)), ("", ("", None)), ("r e1 12", ("r", ("e1", 12)))],
 )
-def test_rooms_are_not_there_yet(client: Connection, verb: str) -> None:
-    with pytest.raises(ActionError, match="rooms are not there yet") as caught:
-        VERBS[verb](client, "r", LIMITS)
-    assert caught.value.code == "not_yet"
+def test_a_room_and_where_to_go_on(rest: str, read: object) -> None:
+    assert read_room(rest, "roomAdd") == read
+
+
+@pytest.mark.parametrize("rest", ["r e1", "r e1 x", "r e1 1 2", "r e1 -1", f"r e1 {10**18}"])
+def test_a_room_that_is_not_well_named(rest: str) -> None:
+    with pytest.raises(MalformedError, match="write `roomAdd room`"):
+        read_room(rest, "roomAdd")
+
+
+def test_where_something_is_said(client: Connection) -> None:
+    with pytest.raises(MalformedError, match="in no room"):
+        read_say(client, "hello there")
+    client.rooms = ["first", "second"]
+    assert read_say(client, "hello  there") == ("first", "hello  there")
+    assert read_say(client, "second hello there") == ("second", "hello there")
+    assert read_say(client, "") == ("first", "")

@@ -13,6 +13,7 @@ from actionhero.connections import Connection
 from actionhero.deadlines import Deadlines
 from actionhero.errors import ActionError
 from actionhero.limits import Limits
+from actionhero.rooms import Rooms
 from actionhero.telemetry import current_fields
 from actionhero.transports.files import FoundFile, find_file
 from tests.counting import Counts
@@ -32,6 +33,20 @@ class Provider:
 
     def provide(self, kind: Any) -> Any:
         return self._gate
+
+
+class NoRooms(Rooms):
+    def __init__(self) -> None:
+        """Rooms that nobody enters."""
+
+    def catch_up(self, connection: Connection) -> None:
+        """Nobody is in a room."""
+
+    def depart(self, connection: Connection) -> None:
+        """Nobody was."""
+
+
+NO_ROOMS = NoRooms()
 
 
 class NoLimits(Limits):
@@ -188,6 +203,7 @@ class Served:
     def guide(self) -> dict[str, Any]:
         """What a transport is made with, beside its settings and the dispatcher."""
         return {
+            "rooms": NO_ROOMS,
             "stats": self.stats,
             "welcome": "Welcome",
             "find_file": self.find_file,

@@ -94,8 +94,8 @@ async def test_values(client: Client, line: str, fields: Answer) -> None:
         ("paramAdd k", "malformed", "write `paramAdd name=value`"),
         ("paramView", "malformed", "write `paramView name`"),
         ("file", "malformed", "write `file name`"),
-        ("roomAdd r", "not_yet", "rooms are not there yet"),
-        ("say r hello", "not_yet", "rooms are not there yet"),
+        ("roomAdd r x", "malformed", "write `roomAdd room`"),
+        ("say r hello", "malformed", "this connection is in no room"),
     ],
 )
 async def test_errors_are_answered_and_the_connection_stays(

@@ -104,10 +104,8 @@ async def test_values(start: Start, params: Answer, fields: Answer) -> None:
         ('{"event": "action", "params": {"x": NaN}}', "malformed", "byte 36"),
         ('{"event": "action", "params": ' + "[" * 50_000, "malformed", "nested too deeply"),
         ('{"event": "file"}', "malformed", "name the file"),
-        ('{"event": "roomAdd", "room": "r"}', "not_yet", "rooms are not there yet"),
-        ('{"event": "roomLeave", "room": "r"}', "not_yet", "rooms are not there yet"),
-        ('{"event": "roomView", "room": "r"}', "not_yet", "rooms are not there yet"),
-        ('{"event": "say", "room": "r", "message": {"a": 1}}', "not_yet", "rooms are not there"),
+        ('{"event": "roomAdd", "room": 5}', "malformed", "$.room"),
+        ('{"event": "roomView"}', "membership", "this connection is in none"),
     ],
 )
 async def test_errors_are_answered_and_the_connection_stays(

@@ -8,7 +8,7 @@ import pytest
 from actionhero.connections import Connection
 from actionhero.transports.calls import FULL, Running
 from actionhero.transports.ws_session import EVENTS, Desk, Session
-from tests.transports.serving import Served, eventually
+from tests.transports.serving import NO_ROOMS, Served, eventually
 
 
 class Framer:
@@ -49,6 +49,7 @@ class Kit:
         desk = Desk(
             Running(),
             served.dispatcher,
+            NO_ROOMS,
             served.stats,
             served.stats.meter("requests"),
             "Welcome",

@@ -8,4 +8,4 @@ from actionhero import App
 __all__ = ["app"]
 
 app = App("demo")
-app.include("actionhero.demo.actions", "actionhero.demo.tasks")
+app.include("actionhero.demo.actions", "actionhero.demo.tasks", "actionhero.chat")

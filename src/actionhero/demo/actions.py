@@ -4,11 +4,11 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from actionhero import ActionError, App, Cache, Connection, Stats, action, initializer
+from actionhero import App, Cache, Connection, Stats, action, initializer
 from actionhero.demo.tasks import greet
 
 _FACTORS = {"PUT": 10, "POST": 100, "DELETE": 1000}
@@ -120,13 +120,3 @@ async def status(app: App, boot: Boot, stats: Stats) -> dict[str, Any]:
         "stats": await stats.get_all(),
         "tasks": await app.tasks.details(),
     }
-
-
-@action
-async def chat(
-    method: Literal["roomView", "roomChange", "detailsView", "say", "messages"],  # noqa: ARG001
-    room: str = "defaultRoom",  # noqa: ARG001
-    message: str | None = None,  # noqa: ARG001
-) -> None:
-    """Chat rooms for HTTP clients: not yet."""
-    raise ActionError("not yet: chat rooms come with a later release", code="not_yet", status=501)

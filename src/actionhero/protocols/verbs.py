@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from actionhero.errors import ActionError, MalformedError, TooLargeError
+from actionhero.errors import MalformedError, TooLargeError
 
 
 class Client(Protocol):
@@ -72,9 +72,27 @@ def current_room(client: Client) -> str | None:
     return client.rooms[0] if client.rooms else None
 
 
-def refuse_rooms() -> Fields:
-    """Answer what asks for rooms."""
-    raise ActionError("rooms are not there yet", code="not_yet", status=501)
+def read_room(rest: str, verb: str) -> tuple[str, tuple[str, int] | None]:
+    """The room that a verb names, and (`roomAdd room epoch offset`) from where to go on. Raises
+    `MalformedError`."""
+    room, *since = rest.split() or [""]
+    if not since:
+        return room, None
+    if len(since) != 2 or not since[1].isdecimal() or len(since[1]) > 18:
+        raise MalformedError(f"write `{verb} room`, or `roomAdd room epoch offset` to go on there")
+    return room, (since[0], int(since[1]))
+
+
+def read_say(client: Client, rest: str) -> tuple[str, str]:
+    """Where something is said and what: `say room text` for a room the client is in, else
+    `say text` for its current one. Raises `MalformedError`."""
+    first, _, text = rest.partition(" ")
+    if first in client.rooms:
+        return first, text
+    room = current_room(client)
+    if room is None:
+        raise MalformedError("this connection is in no room; write `roomAdd room` first")
+    return room, rest
 
 
 def _details_view(client: Client, _rest: str, _limits: Limits) -> Fields:
@@ -116,10 +134,6 @@ def _params_view(client: Client, _rest: str, _limits: Limits) -> Fields:
     return {"params": client.params, "data": client.params}
 
 
-def _rooms(_client: Client, _rest: str, _limits: Limits) -> Fields:
-    return refuse_rooms()
-
-
 def _one_name(rest: str, verb: str) -> str:
     if not rest or " " in rest:
         raise MalformedError(f"write `{verb} name`")
@@ -133,12 +147,5 @@ VERBS: Mapping[str, Verb] = {
     "paramView": _param_view,
     "paramsView": _params_view,
     "detailsView": _details_view,
-    "roomAdd": _rooms,
-    "roomLeave": _rooms,
-    "roomChange": _rooms,
-    "roomView": _rooms,
-    "listenToRoom": _rooms,
-    "silenceRoom": _rooms,
-    "say": _rooms,
 }
 """Every verb that needs no I/O, by its name in the line."""

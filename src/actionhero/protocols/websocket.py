@@ -10,6 +10,7 @@ import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Container, Mapping
 from hashlib import sha1
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
@@ -104,10 +105,21 @@ class Message(Struct, frozen=True, gc=False):
     file: str | None = None
 
 
+class RoomEvent(Struct, frozen=True, gc=False):
+    """What an event of rooms needs: what is said, to whom (`where`), and from where to go on."""
+
+    room: str = ""
+    message: Raw = Raw(b"null")
+    where: dict[str, Any] | None = None
+    epoch: str | None = None
+    offset: int | None = None
+
+
 class _Named(Struct, frozen=True, gc=False):
     action: str | None = None
 
 
+_decode_room_event = msgspec.json.Decoder(RoomEvent).decode
 _decode_message = msgspec.json.Decoder(Message).decode
 _decode_named = msgspec.json.Decoder(_Named).decode
 
@@ -140,3 +152,11 @@ def read_call(params: Raw) -> Call:
     if action is None:
         raise UnknownActionError('no action was named; write {"action": "...", ...} in `params`')
     return Call(action, body=body)
+
+
+def read_room_event(text: bytes) -> RoomEvent:
+    """What an event says of rooms. Raises `MalformedError`."""
+    try:
+        return read_json(_decode_room_event, text)
+    except msgspec.ValidationError as exc:
+        raise MalformedError(f"the message is not as it should be: {exc}") from exc

@@ -20,8 +20,15 @@ from actionhero.codec import decode_json, encode_json
 from actionhero.connections import Connection
 from actionhero.errors import MembershipError, RoomFullError, UnknownRoomError
 from actionhero.rooms.feed import PAGE
-from actionhero.rooms.message import fits, message_of, read_frame
+from actionhero.rooms.message import (
+    RoomMessage,
+    fits,
+    message_of,
+    read_frame,
+    write_envelope,
+)
 from actionhero.rooms.rules import RuleBook, Rules
+from actionhero.store.keys import is_room_name
 from actionhero.store.room_scripts import Entry, Portion, Position, RoomScripts, position
 
 if TYPE_CHECKING:
@@ -46,6 +53,8 @@ class Inboxes:
     async def join(self, connection: Connection, guest: str, room: str) -> None:
         """Make a client a member. Raises `MembershipError`, `RoomFullError`, `UnknownRoomError`,
         and what the room's hooks raise."""
+        if not is_room_name(room):
+            raise UnknownRoomError(f"there is no room {room[:100]!r}")
         settings, rules, server = self._settings, self._book.rules(room), _server(guest)
         inbox = await self._scripts.inbox(guest)
         if room in inbox:
@@ -70,6 +79,19 @@ class Inboxes:
             raise MembershipError(f"connection not in this room ({room})")
         await self._scripts.leave(room, _server(guest), [guest], self._book.rules(room).keep)
         await self._scripts.bury(_server(guest), [room])
+
+    async def say(self, connection: Connection, guest: str, room: str, content: Any) -> int:
+        """Say something in a room where a client is. Its offset. Raises as `Rooms.say_as`."""
+        rules = self._book.rules(room)
+        if room not in await self._scripts.inbox(guest):
+            raise MembershipError(f"connection not in this room ({room})")
+        message = await rules.review(connection, RoomMessage(room, content, guest))
+        envelope = write_envelope(message, self._settings.message_bytes)
+        await self._scripts.ready()
+        reply = await self._scripts.say(room, envelope, rules.keep)
+        if reply is None:
+            raise UnknownRoomError(f"there is no room {room!r}")
+        return position(reply).offset
 
     async def rooms(self, guest: str) -> list[str]:
         """The rooms where a client is."""

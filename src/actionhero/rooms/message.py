@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from actionhero.codec import encode_json
+from actionhero.errors import TooLargeError
 from actionhero.messages import Push
 
 
@@ -59,9 +60,13 @@ def read_frame(frame: bytes) -> Frame:
     return Frame(epoch.decode(), int(offset), int(at), _decode(envelope))
 
 
-def write_envelope(content: bytes, sender: str, where: Mapping[str, Any] | None) -> bytes:
-    """The envelope of a message whose content is JSON already."""
-    return encode_json(Envelope(sender, Raw(content), dict(where) if where else None))
+def write_envelope(message: RoomMessage, most: int) -> bytes:
+    """The envelope of a message. Raises `TooLargeError` if that has more than so many bytes."""
+    content = Raw(encode_json(message.content))
+    envelope = encode_json(Envelope(message.sender, content, message.where or None))
+    if len(envelope) > most:
+        raise TooLargeError(f"a message in a room may have {most} bytes, not {len(envelope)}")
+    return envelope
 
 
 def message_of(room: str, frame: Frame) -> RoomMessage:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from actionhero.codec import decode_json, encode_json
+from actionhero.codec import decode_json
 from actionhero.connections import Connection
-from actionhero.errors import MalformedError, MembershipError, TooLargeError, UnknownRoomError
+from actionhero.errors import MalformedError, MembershipError, UnknownRoomError
 from actionhero.rooms.hall import Hall, Joined
 from actionhero.rooms.inbox import Inboxes
 from actionhero.rooms.message import RoomMessage, write_envelope
@@ -121,7 +121,7 @@ class Rooms:
         Raises `TooLargeError`. No hook is asked: this is the program itself.
         """
         message = RoomMessage(_checked(room), content, where=dict(where) if where else None)
-        envelope = self._envelope(message)
+        envelope = write_envelope(message, self._settings.message_bytes)
         await self._scripts.ready()
         reply = await self._scripts.say(room, envelope, self._book.rules(room).keep)
         return self._offset(room, reply)
@@ -130,13 +130,6 @@ class Rooms:
         if reply is None:
             raise UnknownRoomError(f"there is no room {room!r}")
         return position(reply).offset
-
-    def _envelope(self, message: RoomMessage) -> bytes:
-        envelope = write_envelope(encode_json(message.content), message.sender, message.where)
-        most = self._settings.message_bytes
-        if len(envelope) > most:
-            raise TooLargeError(f"a message in a room may have {most} bytes, not {len(envelope)}")
-        return envelope
 
     # connections
 
@@ -184,7 +177,8 @@ class Rooms:
             if self._hall.member(connection, room) is None:
                 raise MembershipError(f"connection not in this room ({room})")
             message = RoomMessage(room, content, connection.id, dict(where) if where else None)
-            envelope = self._envelope(await rules.review(connection, message))
+            reviewed = await rules.review(connection, message)
+            envelope = write_envelope(reviewed, self._settings.message_bytes)
             await self._scripts.ready()
             reply = self._scripts.say(room, envelope, rules.keep)
         return self._offset(room, await reply)

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict, Unpack
 
 from msgspec import Struct
 
@@ -26,21 +26,31 @@ ReceiveHook: TypeAlias = Callable[[Connection, RoomMessage], RoomMessage | None]
 DetailsHook: TypeAlias = Callable[[Connection, str], Awaitable[dict[str, Any]] | dict[str, Any]]
 
 
+class RoomOptions(TypedDict, total=False):
+    """Hooks, async or not:
+
+    - `join(connection, room)` raises an `ActionError`, or returns False, for who may not come.
+    - `say(connection, message)` returns the message that is to be said, or None: none is.
+    - `receive(connection, message)`, not async, is asked for every member: what it is to get, or
+      None: nothing.
+    - `member_details(connection, room)` returns what all may know of a member, for `where=`.
+
+    And for settings of `[rooms]`: `announce`, `history`, `history_age`.
+    """
+
+    join: JoinHook
+    say: SayHook
+    receive: ReceiveHook
+    member_details: DetailsHook
+    announce: bool
+    history: int
+    history_age: Duration
+
+
 class RoomDefinition:
     """What an app says of a room, or of all whose names begin so (`staff-*`); see `App.room`."""
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        join: JoinHook | None = None,
-        say: SayHook | None = None,
-        receive: ReceiveHook | None = None,
-        member_details: DetailsHook | None = None,
-        announce: bool | None = None,
-        history: int | None = None,
-        history_age: Duration | None = None,
-    ) -> None:
+    def __init__(self, name: str, **options: Unpack[RoomOptions]) -> None:
         self.name = name
         self.is_pattern = name.endswith("*")
         beginning = name.removesuffix("*")
@@ -49,20 +59,21 @@ class RoomDefinition:
                 f"{name!r} is no room name; use up to 100 letters, digits and - _ : . @ / # + "
                 "(and * at the end for all that begin so)"
             )
-        if receive is not None and inspect.iscoroutinefunction(receive):
+        self.beginning = beginning
+        self.join = options.get("join")
+        self.say = options.get("say")
+        self.receive = options.get("receive")
+        self.member_details = options.get("member_details")
+        self.announce = options.get("announce")
+        self.history = options.get("history")
+        age = options.get("history_age")
+        self.history_age = None if age is None else parse_duration(age)
+        if inspect.iscoroutinefunction(self.receive):
             raise DefinitionError(
                 f"room {name!r}: `receive` is asked for every member and must not be async"
             )
-        if history is not None and history < 0:
-            raise DefinitionError(f"room {name!r}: `history` must be 0 or more, not {history}")
-        self.beginning = beginning
-        self.join = join
-        self.say = say
-        self.receive = receive
-        self.member_details = member_details
-        self.announce = announce
-        self.history = history
-        self.history_age = None if history_age is None else parse_duration(history_age)
+        if self.history is not None and self.history < 0:
+            raise DefinitionError(f"room {name!r}: `history` must be 0 or more, not {self.history}")
 
     def __repr__(self) -> str:
         return f"<RoomDefinition {self.name}>"

@@ -7,6 +7,7 @@ milliseconds of the store's clock. Where there is no such room, None is returned
 import asyncio
 import secrets
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -19,24 +20,28 @@ _PAGE = 500
 """Members, or rooms, in one call."""
 
 
-def _room_script(name: str, *parts: str) -> Script:
+_PARTS = {
+    "room_destroy": (),
+    "room_join": ("rooms_history", "rooms_say"),
+    "room_leave": ("rooms_history", "rooms_say"),
+    "room_say": ("rooms_history", "rooms_say"),
+    "room_read": ("rooms_history",),
+    "room_view": (),
+}
+"""The scripts that begin with `rooms.lua`, and their parts."""
+_ALL = (*_PARTS, "room_create", "room_beat", "room_enter", "room_bury", "inbox_take")
+
+
+@cache
+def _script(name: str) -> Script:
+    """One script; read when it is first needed, which most programs never do."""
+    if name not in _PARTS:
+        return Script(name)
     lua = files("actionhero.store").joinpath("lua")
-    texts = (lua.joinpath(f"{one}.lua").read_text("utf-8") for one in ("rooms", *parts, name))
+    texts = (
+        lua.joinpath(f"{one}.lua").read_text("utf-8") for one in ("rooms", *_PARTS[name], name)
+    )
     return Script(name, "\n".join(texts))
-
-
-_create = Script("room_create")
-_destroy = _room_script("room_destroy")
-_join = _room_script("room_join", "rooms_history", "rooms_say")
-_leave = _room_script("room_leave", "rooms_history", "rooms_say")
-_say = _room_script("room_say", "rooms_history", "rooms_say")
-_read = _room_script("room_read", "rooms_history")
-_view = _room_script("room_view")
-_beat = Script("room_beat")
-_enter = Script("room_enter")
-_bury = Script("room_bury")
-_take = Script("inbox_take")
-_ALL = (_create, _destroy, _join, _leave, _say, _read, _view, _beat, _enter, _bury, _take)
 
 
 class Position(NamedTuple):
@@ -99,7 +104,9 @@ class RoomScripts:
             async with self._loading:
                 count = self._store.reconnects
                 if self._loaded != count:
-                    await self._store.execute_many([("SCRIPT", "LOAD", s.source) for s in _ALL])
+                    await self._store.execute_many(
+                        [("SCRIPT", "LOAD", _script(name).source) for name in _ALL]
+                    )
                     self._loaded = count
 
     @property
@@ -115,7 +122,7 @@ class RoomScripts:
         await self.ready()
         made, listed = await self._store.execute_many(
             [
-                _create.command(self._keys.room(room), [epoch, self._run]),
+                _script("room_create").command(self._keys.room(room), [epoch, self._run]),
                 ("ZADD", self._keys.room_names, 0, room),
             ]
         )
@@ -127,7 +134,7 @@ class RoomScripts:
         await self.ready()
         gone, unlisted, exists = await self._store.execute_many(
             [
-                _destroy.command(self._keys.room(room)),
+                _script("room_destroy").command(self._keys.room(room)),
                 ("ZREM", self._keys.room_names, room),
                 ("EXISTS", self._keys.room(room)[0]),
             ]
@@ -157,7 +164,7 @@ class RoomScripts:
 
     async def view(self, room: str, most: int) -> View | None:
         """A room with up to so many members."""
-        found = await _view(self._store, self._keys.room(room), [most])
+        found = await _script("room_view")(self._store, self._keys.room(room), [most])
         if found is None:
             return None
         epoch, offset, created_at, count, *details = found
@@ -193,7 +200,7 @@ class RoomScripts:
     ) -> Command:
         told = [part for entry in entries for part in entry]
         args = (server, epoch, most, int(keep.announces), self._run, keep.messages, keep.age, *told)
-        return _join.command(self._keys.room(room), args)
+        return _script("room_join").command(self._keys.room(room), args)
 
     async def rejoin(self, room: str, server: str, epoch: str, entries: Sequence[Entry]) -> bool:
         """Let members in again, without a word; False if it is not that room any more."""
@@ -212,7 +219,7 @@ class RoomScripts:
         parts = [ids[at : at + _PAGE] for at in range(0, len(ids), _PAGE)] or [()]
         head = (server, int(keep.announces), self._run, keep.messages, keep.age)
         replies = await self._store.execute_many(
-            [_leave.command(self._keys.room(room), (*head, *part)) for part in parts]
+            [_script("room_leave").command(self._keys.room(room), (*head, *part)) for part in parts]
         )
         _check(*replies)
         return sum(reply or 0 for reply in replies)
@@ -220,7 +227,7 @@ class RoomScripts:
     def say(self, room: str, envelope: bytes, keep: Retention) -> "asyncio.Future[Reply]":
         """Say something; `position` reads the reply. Call `ready` before."""
         args = (self._run, keep.messages, keep.age, envelope)
-        return self._store.execute(*_say.command(self._keys.room(room), args))
+        return self._store.execute(*_script("room_say").command(self._keys.room(room), args))
 
     async def read(
         self, asked: Sequence[tuple[str, Position, Retention]], most: int
@@ -229,7 +236,7 @@ class RoomScripts:
         await self.ready()
         replies = await self._store.execute_many(
             [
-                _read.command(
+                _script("room_read").command(
                     self._keys.room(room),
                     (since.epoch, since.offset, most, keep.messages, keep.age),
                 )
@@ -243,7 +250,7 @@ class RoomScripts:
 
     async def beat(self, server: str, lease: int, *, is_new: bool) -> tuple[bool, list[str]]:
         """Say that a server lives. Whether it did so far, and which are dead."""
-        lives, *dead = await _beat(
+        lives, *dead = await _script("room_beat")(
             self._store, self._keys.room_server("")[:1], [server, lease, int(is_new)]
         )
         return bool(lives), [name.decode() for name in dead]
@@ -252,13 +259,15 @@ class RoomScripts:
         """Say that a server will have members in these rooms."""
         for at in range(0, len(rooms), _PAGE):
             part = rooms[at : at + _PAGE]
-            await _enter(self._store, self._keys.room_server(server), [server, lease, *part])
+            await _script("room_enter")(
+                self._store, self._keys.room_server(server), [server, lease, *part]
+            )
 
     async def bury(self, server: str, rooms: Sequence[str]) -> None:
         """Say that nothing of it is left in these rooms."""
         for at in range(0, len(rooms) or 1, _PAGE):
             part = rooms[at : at + _PAGE]
-            await _bury(self._store, self._keys.room_server(server), [server, *part])
+            await _script("room_bury")(self._store, self._keys.room_server(server), [server, *part])
 
     async def rooms_of(self, server: str) -> list[str]:
         """Some of the rooms where it has members."""
@@ -295,7 +304,10 @@ class RoomScripts:
             for part in (room, write_position(before), write_position(after))
         ]
         return [
-            bool(one) for one in await _take(self._store, [self._keys.inbox(guest)], [ttl, *told])
+            bool(one)
+            for one in await _script("inbox_take")(
+                self._store, [self._keys.inbox(guest)], [ttl, *told]
+            )
         ]
 
     async def details(self, room: str, server: str, id: str) -> bytes | None:

@@ -28,6 +28,8 @@ from actionhero.transports.starter import Rest, Starter
 from actionhero.transports.streaming import Outlet, Streams
 
 _log = logging.getLogger("actionhero.transports")
+ASIDE = 100
+"""What of one client may run beside its calls."""
 FULL = 1000
 """How much may wait to begin before no more is read."""
 T = TypeVar("T")
@@ -107,6 +109,7 @@ class Calls:
         "_running",
         "_stats",
         "_streams",
+        "aside",
         "pending",
         "task",
     )
@@ -129,8 +132,14 @@ class Calls:
         self._outlet = outlet
         self._streams: Streams | None = None
         self._is_gone = False
+        self.aside = 0
         self.pending = 0
         self.task: asyncio.Task[None] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something runs that will answer."""
+        return self.pending > 0 or self.aside > 0
 
     def run(self, call: Call, trailer: bytes) -> None:
         """Have a call run. Its reply is encoded with `trailer`. Raises `TooManyRequestsError`."""
@@ -163,6 +172,22 @@ class Calls:
         """
         self._admit()
         _Task(self._finish(work(*args), trailer), loop=self._running.loop)
+
+    def start_aside(self, trailer: bytes, work: Coroutine[Any, Any, Reply]) -> None:
+        """Start work that is no call, and done in the order in which it is started. Raises
+        `TooManyRequestsError` if `ASIDE` such are under way."""
+        if self.aside >= ASIDE:
+            work.close()
+            self._refuse()
+        self.aside += 1
+        _Task(self._finish_aside(work, trailer), loop=self._running.loop)
+
+    async def _finish_aside(self, work: Coroutine[Any, Any, Reply], trailer: bytes) -> None:
+        try:
+            reply = await self._running.wait_for(work)
+        finally:
+            self.aside -= 1
+        self._respond(_encode(reply, trailer))
 
     def flow(self) -> None:
         """The outlet may flow again."""

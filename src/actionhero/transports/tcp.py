@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from actionhero.actions.dispatch import Dispatcher
 from actionhero.protocols.verbs import Limits
+from actionhero.rooms import Rooms
 from actionhero.settings import TcpSettings
 from actionhero.transports.accepting import Acceptor
 from actionhero.transports.addresses import Addresses
@@ -37,6 +38,7 @@ class TcpServer:
         settings: TcpSettings,
         dispatcher: Dispatcher,
         *,
+        rooms: Rooms,
         stats: Stats,
         welcome: str,
         find_file: FindFile,
@@ -54,6 +56,7 @@ class TcpServer:
             settings,
             self._running,
             dispatcher,
+            rooms,
             stats,
             welcome,
             find_file,

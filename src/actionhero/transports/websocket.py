@@ -25,6 +25,7 @@ from typing import cast
 from actionhero.actions.dispatch import Dispatcher
 from actionhero.connections import Connection
 from actionhero.errors import ActionError, DrainingError, FrameError
+from actionhero.messages import Push
 from actionhero.protocols.deflate import Deflate, agree
 from actionhero.protocols.frames import (
     BINARY,
@@ -48,6 +49,7 @@ from actionhero.protocols.frames import (
 )
 from actionhero.protocols.http1 import UpgradeRequest
 from actionhero.protocols.websocket import check_opening, write_opening
+from actionhero.rooms import Rooms
 from actionhero.settings import WebSocketSettings
 from actionhero.transports.calls import Running, Stats
 from actionhero.transports.streaming import MARK
@@ -75,6 +77,7 @@ class WebSocketEndpoint:
         settings: WebSocketSettings,
         dispatcher: Dispatcher,
         *,
+        rooms: Rooms,
         stats: Stats,
         welcome: str,
         find_file: FindFile,
@@ -87,6 +90,7 @@ class WebSocketEndpoint:
         self.desk = Desk(
             self._running,
             dispatcher,
+            rooms,
             stats,
             stats.meter("webSockets:numberOfRequests"),
             welcome,
@@ -189,6 +193,7 @@ class Link(asyncio.Protocol):
         self._is_held = False
         self._is_paused = False
         self.session = Session(endpoint.desk, self, connection)
+        connection.hearer = self
 
     def open(self, received: bytes) -> None:
         """Begin, with what has come behind the opening request."""
@@ -233,6 +238,26 @@ class Link(asyncio.Protocol):
                 if self._deflate is None
                 else self._press(TEXT, text, self._deflate)
             )
+
+    # What the rooms call.
+
+    hears_own = True
+
+    def hear(self, push: Push) -> bool:
+        """Send a text that others get too, unless the client leaves too much unread."""
+        if self._is_closing:
+            return True
+        if self._is_paused:
+            return False
+        if self._outbox.texts:
+            self._outbox.flush()
+        deflate = self._deflate
+        if deflate is None:
+            self._transport.write(push.form(TEXT, write_text))
+        else:
+            frame = push.form(deflate.response, lambda text: self._press(TEXT, text, deflate))
+            self._transport.write(frame)
+        return True
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake, behind what the client has not read yet."""

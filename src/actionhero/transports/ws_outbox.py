@@ -21,15 +21,15 @@ class Sender(Protocol):
 class Outbox:
     """What waits for the end of the turn."""
 
-    __slots__ = ("_loop", "_texts")
+    __slots__ = ("_loop", "texts")
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._texts: list[tuple[Sender, bytes]] = []
+        self.texts: list[tuple[Sender, bytes]] = []
 
     def add(self, sender: Sender, text: bytes) -> None:
         """Send `text` by the end of this turn, in the order of all that are added."""
-        texts = self._texts
+        texts = self.texts
         if not texts:
             self._loop.call_soon(self.flush)
         texts.append((sender, text))
@@ -38,6 +38,6 @@ class Outbox:
 
     def flush(self) -> None:
         """Send all of them now."""
-        texts, self._texts = self._texts, []
+        texts, self.texts = self.texts, []
         for sender, text in texts:
             sender.transmit(text)

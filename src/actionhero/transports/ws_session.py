@@ -2,7 +2,8 @@
 
 Rules
 - Events are answered in the order in which they come, but for actions and files: these run beside
-  each other and answer as they end (see `calls`). The message's id tells which is which.
+  each other and answer as they end (see `calls`). The message's id tells which is which. Those of
+  rooms keep an order of their own.
 - What cannot be read is answered with an error; the connection stays.
 - When the session ends, what runs answers first; then the close code is sent. Streams answer as
   soon as the server stops.
@@ -16,7 +17,7 @@ from typing import Any, Protocol, TypeAlias
 from msgspec import Struct
 
 from actionhero.actions.dispatch import Dispatcher
-from actionhero.codec import encode_json
+from actionhero.codec import decode_json, encode_json
 from actionhero.connections import Connection, new_id
 from actionhero.errors import (
     ActionHeroError,
@@ -28,9 +29,11 @@ from actionhero.errors import (
 from actionhero.messages import Reply
 from actionhero.protocols.frames import NORMAL, POLICY_VIOLATION
 from actionhero.protocols.replies import encode_error, encode_fields, encode_id, find_id
-from actionhero.protocols.verbs import refuse_rooms, view_details
-from actionhero.protocols.websocket import Message, read_call, read_message
+from actionhero.protocols.verbs import view_details
+from actionhero.protocols.websocket import Message, read_call, read_message, read_room_event
+from actionhero.rooms import Position, Rooms
 from actionhero.stats import Meter
+from actionhero.transports import room_verbs
 from actionhero.transports.calls import FULL, Calls, Running, Stats
 from actionhero.transports.files import FoundFile, read_file
 from actionhero.transports.pace import Pace
@@ -66,6 +69,7 @@ class Desk(Struct, frozen=True):
 
     running: Running
     dispatcher: Dispatcher
+    rooms: Rooms
     stats: Stats
     requests: Meter
     welcome: str
@@ -142,12 +146,14 @@ class Session:
             self._close_if_done()
 
     def flow(self) -> None:
-        """There is room for what streams give."""
+        """There is room for what streams and rooms give."""
         self._calls.flow()
+        self._desk.rooms.catch_up(self.connection)
 
     def leave(self) -> None:
         """The client is gone."""
         self._calls.leave()
+        self._desk.rooms.depart(self.connection)
 
     def _release(self) -> None:
         self._is_held = False
@@ -167,7 +173,10 @@ class Session:
         try:
             if message.event == "action":
                 return self._calls.begin_now(read_call(message.params), trailer)
-            self._answer(message, trailer)
+            if message.event in _ROOM_EVENTS:
+                self._calls.start_aside(trailer, room_verbs.answer(self._ask_rooms(text, message)))
+            else:
+                self._answer(message, trailer)
         except ActionHeroError as exc:
             self._framer.send(encode_error(exc, trailer))
         return None
@@ -184,7 +193,7 @@ class Session:
             self._close_if_done()
 
     def _close_if_done(self) -> None:
-        if self._end is not None and not self._calls.pending:
+        if self._end is not None and not self._calls.is_busy:
             self._framer.close(*self._end)
 
     def _view_details(self, _message: Message, trailer: bytes) -> None:
@@ -205,8 +214,16 @@ class Session:
     def _quit(self, _message: Message, _trailer: bytes) -> None:
         self.end(NORMAL, "request")
 
-    def _refuse_rooms(self, _message: Message, _trailer: bytes) -> None:
-        refuse_rooms()
+    async def _ask_rooms(self, text: bytes, message: Message) -> dict[str, Any]:
+        """What an event of rooms is answered."""
+        asked, rooms, client = read_room_event(text), self._desk.rooms, self.connection
+        if message.event == "say":
+            content = decode_json(bytes(asked.message))
+            return await room_verbs.say(rooms, client, asked.room, content, asked.where)
+        if message.event == "roomAdd" and asked.epoch is not None and asked.offset is not None:
+            since = Position(asked.epoch, asked.offset)
+            return await room_verbs.add(rooms, client, asked.room, since)
+        return await room_verbs.VERBS[message.event](rooms, client, asked.room)
 
     async def _read_file(self, name: str) -> Reply:
         try:
@@ -230,12 +247,9 @@ _EVENTS: Mapping[str, _Answer] = {
     "documentation": Session._document,
     "cancel": Session._cancel,
     "quit": Session._quit,
-    "roomAdd": Session._refuse_rooms,
-    "roomLeave": Session._refuse_rooms,
-    "roomView": Session._refuse_rooms,
-    "say": Session._refuse_rooms,
 }
-EVENTS = ("action", *_EVENTS)
+_ROOM_EVENTS = frozenset((*room_verbs.VERBS, "say"))
+EVENTS = ("action", *_EVENTS, *room_verbs.VERBS, "say")
 """Every event that a client may send."""
 
 

@@ -52,7 +52,7 @@ from actionhero.protocols.websocket import check_opening, write_opening
 from actionhero.rooms import Rooms
 from actionhero.settings import WebSocketSettings
 from actionhero.transports.calls import Running, Stats
-from actionhero.transports.streaming import MARK
+from actionhero.transports.streaming import narrow
 from actionhero.transports.watch import Watch
 from actionhero.transports.ws_outbox import Outbox
 from actionhero.transports.ws_session import Desk, FindFile, Session

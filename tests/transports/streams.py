@@ -81,6 +81,17 @@ async def stubborn(gate: Gate) -> AsyncIterator[int]:
         gate.closed += 1
 
 
+async def hasty(gate: Gate) -> AsyncIterator[str]:
+    """Holds a time limit over its values, which so may run out while one of them is sent."""
+    try:
+        async with asyncio.timeout(0.05):
+            while True:
+                gate.given += 1
+                yield "x" * 100_000
+    finally:
+        gate.closed += 1
+
+
 STREAMS: tuple[Callable[..., Any], ...] = (
     count,
     drip,
@@ -91,4 +102,5 @@ STREAMS: tuple[Callable[..., Any], ...] = (
     shaped_stream,
     nothing_more,
     stubborn,
+    hasty,
 )

@@ -291,6 +291,14 @@ async def test_a_client_that_does_not_read_is_not_produced_for(tmp_path: Path) -
         await events.read_chunk()
 
 
+async def test_a_limit_that_runs_out_while_a_value_is_sent_cuts_it(kit: Kit) -> None:
+    events = await listen(kit, "hasty")
+    await eventually(lambda: kit.gate.closed == 1)
+    rest = await events.wire.read_end()
+    assert not rest.endswith(b"0\r\n\r\n")
+    await eventually(lambda: kit.dispatcher.pending == 0)
+
+
 async def test_a_client_that_never_reads_is_dropped(tmp_path: Path) -> None:
     async with serving(tmp_path, write_timeout=0.1) as kit:
         await listen(kit, "flood?size=100000")

@@ -261,6 +261,18 @@ async def test_who_never_reads_is_dropped(connect: Connect) -> None:
     await eventually(lambda: client.served.dispatcher.pending == 0)
 
 
+async def test_a_limit_that_runs_out_while_a_value_is_sent_ends_it(connect: Connect) -> None:
+    client = await connect()
+    client.stop_reading()
+    await client.say("hasty", 1)
+    await eventually(lambda: client.served.gate.closed == 1)
+    client.read_again()
+    while (answer := await client.hear())["context"] == "stream":
+        pass
+    assert answer["error"]["code"] == "internal_error"
+    assert client.served.dispatcher.pending == 0
+
+
 async def test_a_fast_stream_lets_others_be_answered(connect: Connect) -> None:
     client = await connect()
     await client.say("flood", 1, size=1)

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from actionhero.errors import ActionHeroError
 from actionhero.messages import Reply
 
-_SLICE = 0.002
+_SLICE = 0.0005
 """Seconds that a stream may take before others have their turn."""
 _log = logging.getLogger("actionhero.actions")
 

@@ -231,7 +231,13 @@ class Calls:
             stream.stop()
         elif self._running.is_stopping:
             stream.stop(_stopping())
-        return await self._streams.send(stream, trailer)
+        try:
+            return await self._streams.send(stream, trailer)
+        except asyncio.CancelledError:
+            if self._is_gone or self._running.is_stopping:
+                raise
+            _log.exception("a stream was cancelled by what it holds over its values")
+            return Reply(error=InternalError("the stream was cancelled"))
 
 
 def _stopping() -> DrainingError:

@@ -230,6 +230,10 @@ class HttpConnection(HttpLink):
             events.stop()
         try:
             instead = await events.send()
+        except asyncio.CancelledError:
+            if not self._is_closed:  # a limit that the action holds over its values has run out
+                self._fail(request_id)
+            raise
         finally:
             self._events = None
         if self._is_closed:

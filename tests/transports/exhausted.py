@@ -49,7 +49,7 @@ def count_pauses() -> list[float]:
         pauses.append(time.monotonic())
         pause(self, *args)
 
-    Acceptor._pause = counted  # type: ignore[method-assign]
+    Acceptor._pause = counted  # type: ignore[method-assign,assignment]
     return pauses
 
 

@@ -1,10 +1,13 @@
 """How many connections one address may have, over HTTP, WebSocket and TCP."""
 
+import asyncio
 import logging
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from actionhero.protocols.http1 import UpgradeRequest
 from actionhero.transports.addresses import Addresses
 from tests.transports import tcp_kit
 from tests.transports.http_kit import GET, request, serving
@@ -64,7 +67,7 @@ def _counted(kit: object) -> int:
 
 
 async def test_a_connection_of_another_protocol_counts_until_it_is_gone(tmp_path: Path) -> None:
-    taken = []
+    taken: list[UpgradeRequest] = []
     async with serving(tmp_path, upgrades={"/ws": taken.append}, connections_per_address=1) as kit:
         wire = await kit.connect()
         wire.send(UPGRADE)
@@ -73,7 +76,7 @@ async def test_a_connection_of_another_protocol_counts_until_it_is_gone(tmp_path
         taken[0].on_lost()
         taken[0].on_lost()
         assert (await kit.ask(GET)).status == 200
-        taken[0].transport.abort()
+        cast("asyncio.Transport", taken[0].transport).abort()
 
 
 async def test_one_that_is_refused_an_upgrade_is_forgotten(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ A second's worth may come at once. What is over is answered with an error, and c
 second's worth behind has not noticed, or does not mind, and is closed.
 """
 
-import asyncio
+from time import monotonic
 
 _ANY = float("inf")
 
@@ -17,15 +17,15 @@ class Pace:
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
-        self._since = 0.0
+        self._since = monotonic()
         self.left: float = rate or _ANY
 
     def is_exceeded(self) -> bool:
         """Whether a message that took `left` below 0 is one too many."""
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         earned = (now - self._since) * self._rate
         self._since = now
-        self.left = min(self.left + earned, self._rate)
+        self.left = min(self.left + earned, self._rate - 1)  # with this one taken
         return self.left < 0
 
     @property

@@ -30,7 +30,7 @@ def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 async def trickle(wire: Wire, piece: bytes) -> None:
     """Send a piece now and again until the server ends the connection."""
     async with asyncio.timeout(PATIENCE):
-        while not wire.reader.at_eof():
+        while not (wire.reader.at_eof() or wire.writer.is_closing()):
             wire.send(piece)
             await asyncio.sleep(0.01)
 
@@ -151,3 +151,27 @@ async def test_a_thousand_slow_clients_do_not_keep_others_waiting(tmp_path: Path
         for sock in slow:
             sock.close()
         await eventually(lambda: not state.connections)
+
+
+def is_reset(sock: socket.socket) -> bool:
+    """Whether the connection ends with a reset, before all that was sent is read."""
+    sock.settimeout(PATIENCE)
+    try:
+        while sock.recv(1_000_000):
+            pass
+    except ConnectionResetError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("path", ["/api/large?size=20000000", "/public/large"])
+async def test_what_a_reader_leaves_is_not_kept_for_it(path: str, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"x" * 20_000_000)
+    async with serving(tmp_path, write_timeout=SHORT) as kit:
+        state = kit.server._state
+        assert state is not None
+        with socket.create_connection(("127.0.0.1", kit.server.port)) as sock:
+            sock.sendall(request("GET", path))
+            await eventually(lambda: bool(state.connections))
+            await eventually(lambda: not state.connections)
+            assert await asyncio.to_thread(is_reset, sock)

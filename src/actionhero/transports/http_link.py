@@ -16,6 +16,7 @@ from actionhero.errors import ActionHeroError, RequestTimeoutError
 from actionhero.protocols.http1 import Peer, Request
 from actionhero.protocols.http1_forwarded import Proxies
 from actionhero.protocols.http1_replies import problem
+from actionhero.transports.connecting import cut
 from actionhero.transports.http_sending import unsent
 from actionhero.transports.http_state import HttpState, Phase
 
@@ -97,7 +98,7 @@ class HttpLink(asyncio.Protocol):
         if self.write_due <= now:
             left = unsent(self.transport)
             if left > self._unsent - self._state.least_taken:
-                self.transport.abort()
+                cut(self.transport)
                 return
             self._unsent = left
             self.write_due = self._state.due(self._state.settings.write_timeout)
@@ -111,7 +112,7 @@ class HttpLink(asyncio.Protocol):
 
     def abort(self) -> None:
         """End the connection at once."""
-        self.transport.abort()
+        cut(self.transport)
 
     # Writing more than the client takes at once.
 
@@ -152,7 +153,7 @@ class HttpLink(asyncio.Protocol):
         if self._phase in {Phase.HEAD, Phase.BODY}:
             self._refuse(RequestTimeoutError("the request did not arrive in time"))
         elif self._phase is Phase.CLOSING:
-            self.transport.abort()
+            cut(self.transport)
         else:
             self._close()
 

@@ -54,6 +54,7 @@ from actionhero.settings import TcpSettings
 from actionhero.transports import room_verbs
 from actionhero.transports.addresses import Addresses, peer_of
 from actionhero.transports.calls import Calls, Running, Stats
+from actionhero.transports.connecting import cut
 from actionhero.transports.files import FoundFile, OpenFile
 from actionhero.transports.pace import Pace
 from actionhero.transports.streaming import narrow, probe
@@ -197,7 +198,7 @@ class TcpClient(asyncio.Protocol):
     def drop(self) -> None:
         """End the connection at once, whatever is unsent."""
         self._is_closed = True
-        self._transport.abort()
+        cut(self._transport)
 
     def end(self, reason: str) -> None:
         """Take no more lines; say goodbye when all that runs has answered."""

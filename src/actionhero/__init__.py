@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from actionhero.tasks.queue import Tasks
     from actionhero.tasks.retry import Discard, Retry
     from actionhero.tasks.task import Task
+    from actionhero.uploads import RawBody, UploadedFile
 else:
     _HOMES = {
         "actions.action": ("Invocation", "Proceed"),
@@ -56,6 +57,7 @@ else:
         "tasks.queue": ("Tasks",),
         "tasks.retry": ("Discard", "Retry"),
         "tasks.task": ("Task",),
+        "uploads": ("RawBody", "UploadedFile"),
     }
 
     def __getattr__(name):
@@ -82,6 +84,7 @@ __all__ = [
     "Invocation",
     "Peers",
     "Proceed",
+    "RawBody",
     "Retry",
     "RoomMessage",
     "Rooms",
@@ -90,6 +93,7 @@ __all__ = [
     "Stats",
     "Task",
     "Tasks",
+    "UploadedFile",
     "action",
     "around_enqueue",
     "around_run",

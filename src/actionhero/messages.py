@@ -28,7 +28,8 @@ Words: TypeAlias = dict[str, str | list[str]]
 class Call(Struct, frozen=True, gc=False):
     """A request to run an action. `version` None asks for the newest. `headers` are those of the
     HTTP request, by their names in lower case; a `traceparent` among them is only looked at when
-    a line is logged or a task enqueued."""
+    a line is logged or a task enqueued. `content` is what the request brings beside its inputs
+    (see `uploads`): its body as it is, or files by the names of their fields."""
 
     action: str
     words: Words = {}
@@ -36,6 +37,7 @@ class Call(Struct, frozen=True, gc=False):
     version: str | None = None
     request_id: str = ""
     headers: Mapping[bytes, bytes] | None = None
+    content: object = None
 
     def log_fields(self) -> dict[str, str]:
         """What a line that is logged while it runs says of it."""

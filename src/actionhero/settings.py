@@ -13,6 +13,7 @@ Port = Annotated[int, Meta(ge=0, le=65535)]
 Size = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=1)]
 Rate = Annotated[int, Meta(ge=0)]
+Envelope = Annotated[str, Meta(pattern="^(native|classic)$")]
 Seconds = Annotated[float, Meta(gt=0)]
 Mode = Annotated[str, Meta(pattern="^[0-7]{3}$", description="three octal digits, such as '660'")]
 
@@ -49,6 +50,13 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     client is believed (X-Forwarded-For, -Proto, -Host). An address may be a /64 of IPv6.
     `body_rate`: bytes a second that a body must come at on the whole, after 5 s, and that a client
     must take of what waits for it; 0: none.
+
+    `gzip_bodies`: packed bodies are read, and may unfold to `body_bytes`. `upload_bytes`: a form
+    for an action that takes files, that may take `upload_timeout`; a file is on the disk from
+    `upload_memory` on, and those of all forms under way have `upload_space` there.
+    `envelope` "classic": replies as of ActionHero 4, their status always 200 without
+    `return_error_codes`. `jsonp`: `callback` and `outputType=xml`
+    are heeded, as they are in the classic envelope.
     """
 
     enabled: bool = True
@@ -76,6 +84,14 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     headers: Count = 100
     target_bytes: Size = 8 * 1024
     body_bytes: Size = 1024 * 1024
+    gzip_bodies: bool = False
+    upload_bytes: Size = 64 * 1024 * 1024
+    upload_memory: Size = 64 * 1024
+    upload_timeout: Seconds = 3600.0
+    upload_space: Size = 4 * 1024 * 1024 * 1024
+    envelope: Envelope = "native"
+    return_error_codes: bool = False
+    jsonp: bool = False
     header_timeout: Seconds = 10.0
     body_timeout: Seconds = 30.0
     body_rate: Rate = 500

@@ -4,7 +4,7 @@ anything."""
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -248,11 +248,12 @@ class Kit:
         *,
         probes: Mapping[str, Probe] | None = None,
         upgrades: Mapping[str, Upgrade] | None = None,
+        more: Sequence[Action] = (),
         **settings: Any,
     ) -> None:
         self.gate = Gate()
         self.stats = Counts()
-        made = actions()
+        made = [*actions(), *more]
         by_name: dict[str, list[Action]] = {}
         for action in made:
             by_name.setdefault(action.name, []).append(action)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from actionhero.transports import http_connection
+from actionhero.transports import http_patience
 from tests.transports.http_kit import GET, HELLO, Kit, Reply, Wire, request, serving
 from tests.transports.serving import PATIENCE, eventually
 
@@ -24,7 +24,7 @@ CHUNKED = request("POST", "/api/echo", "Transfer-Encoding: chunked")
 
 @pytest.fixture
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_connection, "_BODY_GRACE", SHORT)
+    monkeypatch.setattr(http_patience, "_GRACE", SHORT)
 
 
 async def trickle(wire: Wire, piece: bytes) -> None:

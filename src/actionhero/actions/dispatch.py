@@ -106,6 +106,16 @@ class Dispatcher:
             for ready in self._ready[action].values()
         )
 
+    def takes_raw(self, action: str) -> bool:
+        """Whether the action takes the body as it is: the newest version says so for all."""
+        contents = self._newest[action].contents
+        return contents is not None and contents.is_raw
+
+    def files_of(self, action: str) -> frozenset[str]:
+        """The names of the files that the action takes, in any version."""
+        every = (ready.contents for ready in self._ready[action].values())
+        return frozenset(name for one in every if one is not None for name in one.files)
+
     async def dispatch(self, call: Call, connection: Connection) -> Reply:
         """Run one call for one connection."""
         begun = self.begin(call, connection)

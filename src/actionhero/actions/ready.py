@@ -6,11 +6,12 @@ from typing import Any, Protocol
 from msgspec.structs import asdict, astuple
 
 from actionhero.actions.action import Action, Handler, Invocation, Middleware
+from actionhero.actions.contents import Contents, is_content
 from actionhero.actions.middleware import wrap
 from actionhero.codec import Inputs, compile_inputs
 from actionhero.connections import Connection
 from actionhero.deadlines import Deadlines
-from actionhero.errors import ActionHeroError
+from actionhero.errors import ActionHeroError, InputProblem, InvalidInputError
 from actionhero.limits import Limits
 from actionhero.messages import Call, Transport
 from actionhero.sessions import Session, Sessions
@@ -47,6 +48,7 @@ class Ready:
     __slots__ = (
         "action",
         "connections",
+        "contents",
         "fixed",
         "handle",
         "inputs",
@@ -74,13 +76,19 @@ class Ready:
     ) -> None:
         self.action = action
         self.inputs: Inputs = compile_inputs(
-            action.function, lambda kind: kind in _EACH or provider.provides(kind)
+            action.function,
+            lambda kind: kind in _EACH or is_content(kind) or provider.provides(kind),
         )
         injected = self.inputs.injected.items()
         self.connections = tuple(name for name, kind in injected if kind is Connection)
         self.session_names = tuple(name for name, kind in injected if kind is Session)
         self.sessions = provider.provide(Sessions) if provider.provides(Sessions) else None
-        self.fixed = {name: provider.provide(kind) for name, kind in injected if kind not in _EACH}
+        self.fixed = {
+            name: provider.provide(kind)
+            for name, kind in injected
+            if kind not in _EACH and not is_content(kind)
+        }
+        self.contents = Contents(action.function, self.inputs.injected) or None
         self.layers = (*middleware, *action.middleware)
         self.is_positional = not injected and self.inputs.is_positional
         self.handle: Handler = wrap(self._core, self.layers)
@@ -112,11 +120,13 @@ class Ready:
     ) -> Coroutine[Any, Any, Any]:
         """Read the inputs and start the function; raises what is wrong with the inputs."""
         running: Coroutine[Any, Any, Any]
-        values = self.inputs.read(call.words, call.body)
         if self.is_positional:
-            running = self.action.function(*astuple(values))
+            running = self.action.function(*astuple(self.inputs.read(call.words, call.body)))
             return running
-        arguments = asdict(values)
+        if self.contents is not None:
+            arguments = self._read_all(call, self.contents)
+        else:
+            arguments = asdict(self.inputs.read(call.words, call.body))
         if self.fixed:
             arguments.update(self.fixed)
         if self.connections:
@@ -126,6 +136,22 @@ class Ready:
             arguments[name] = session
         running = self.action.function(**arguments)
         return running
+
+    def _read_all(self, call: Call, contents: Contents) -> dict[str, Any]:
+        """The arguments out of the inputs and the body; raises all that is wrong with both."""
+        arguments: dict[str, Any] = {}
+        problems: list[InputProblem] = []
+        try:
+            arguments = asdict(self.inputs.read(call.words, call.body))
+        except InvalidInputError as exc:
+            problems.extend(exc.problems)
+        try:
+            arguments.update(contents.read(call))
+        except InvalidInputError as exc:
+            problems.extend(exc.problems)
+        if problems:
+            raise InvalidInputError(tuple(problems))
+        return arguments
 
     async def _core(self, invocation: Invocation) -> Any:
         session = await invocation.session() if self.session_names else None

@@ -4,7 +4,7 @@ The bytes of requests are read by `http1_parser`, those of replies written by `h
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -33,7 +33,50 @@ class Limits(Struct, frozen=True):
 
     def body_error(self) -> TooLargeError:
         """What to answer where a body is."""
-        return TooLargeError(f"the body is larger than {self.body_bytes} bytes")
+        return body_error(self.body_bytes)
+
+
+def body_error(limit: int) -> TooLargeError:
+    """What to answer where a body is over `limit`."""
+    return TooLargeError(f"the body is larger than {limit} bytes")
+
+
+def is_multipart(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the body has several parts."""
+    kind = headers.get(b"content-type")
+    return kind is not None and kind[:10].lower() == b"multipart/"
+
+
+class BodySink(Protocol):
+    """What takes in a body that is not simply kept: an upload, or one that must be unpacked.
+
+    `limit`: bytes that may be sent; `received`: those that were. `is_full`: no more is to come
+    before `on_ready` is called, once. `feed` and `end` raise an `ActionHeroError` to refuse it.
+    """
+
+    limit: int
+    received: int
+    on_ready: Callable[[], None] | None
+
+    @property
+    def is_full(self) -> bool: ...
+
+    def feed(self, part: bytes) -> None:
+        """Take a part in."""
+        ...
+
+    def end(self) -> bytes | None:
+        """The body is complete: what the request has as its body; None if that stays here."""
+        ...
+
+    def close(self) -> None:
+        """Drop what is here; called also where the body never ends."""
+        ...
+
+
+SinkOpener: TypeAlias = Callable[[str, str, Mapping[bytes, bytes]], BodySink | None]
+"""What takes in the body of a request with this method, target and header fields; None if it is
+to be kept as it comes. Raises an `ActionHeroError` to refuse it."""
 
 
 class Peer(NamedTuple):
@@ -49,7 +92,8 @@ class Peer(NamedTuple):
 class Request(Struct, frozen=True, gc=False):
     """One request. `target` is in origin form (or `*`), still percent-encoded; `headers` has
     lower-case names; `is_old` is HTTP/1.0. `upgrade` is the request as bytes, with all that came
-    after it, if it asks for another protocol where one is served."""
+    after it, if it asks for another protocol where one is served. `sink` has the body if that is
+    not here."""
 
     method: str
     target: str
@@ -58,6 +102,7 @@ class Request(Struct, frozen=True, gc=False):
     keep_alive: bool = True
     is_old: bool = False
     upgrade: bytes | None = None
+    sink: BodySink | None = None
 
 
 class UpgradeRequest(Struct, frozen=True):

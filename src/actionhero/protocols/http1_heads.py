@@ -5,8 +5,10 @@ A request is taken only if every reader would frame it alike: exactly one `Host`
 6.1). Each function raises the error that is to be answered.
 """
 
+from collections.abc import Container
+
 from actionhero.errors import HttpProtocolError
-from actionhero.protocols.http1 import METHODS, Limits
+from actionhero.protocols.http1 import METHODS, Limits, Request
 from actionhero.protocols.http1_origins import Hosts
 
 _SINGLE = frozenset((b"host", b"content-type", b"content-length", b"transfer-encoding", b"expect"))
@@ -83,6 +85,19 @@ def read_target(target: str, method: str, host: bytes | None, hosts: Hosts) -> s
         raise HttpProtocolError("the host of the target is not that of the field Host")
     path = rest[len(authority) :]
     return path if path.startswith("/") else "/" + path
+
+
+def is_upgrade(request: Request, upgrades: Container[str]) -> bool:
+    """Whether another protocol may begin with a request that has `Upgrade`."""
+    headers = request.headers
+    return (
+        request.method == "GET"
+        and not request.is_old
+        and headers[b"upgrade"].lower() == b"websocket"
+        and request.target.partition("?")[0] in upgrades
+        and b"transfer-encoding" not in headers
+        and headers.get(b"content-length", b"0") == b"0"
+    )
 
 
 def target_error(limits: Limits) -> HttpProtocolError:

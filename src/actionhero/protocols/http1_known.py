@@ -4,10 +4,10 @@ Clients send the same header fields again and again. Where a request has, byte f
 an earlier one of the connection, only its first line is new, and llhttp need not run.
 """
 
-from actionhero.protocols.http1 import METHODS, Request
+from actionhero.protocols.http1 import METHODS, Request, is_multipart
 
 _METHODS = frozenset(METHODS)
-_SPECIAL = frozenset((b"expect", b"transfer-encoding", b"upgrade"))
+_SPECIAL = frozenset((b"content-encoding", b"expect", b"transfer-encoding", b"upgrade"))
 """Fields that concern one message; a request with any of them is always parsed in full."""
 _MOST_MISSES = 8
 """After so many requests in a row with other header fields, no more of them are remembered."""
@@ -52,6 +52,8 @@ class KnownHead:
         self._misses += 1
         headers = request.headers
         if not request.keep_alive or request.is_old or not headers.keys().isdisjoint(_SPECIAL):
+            return
+        if is_multipart(headers):  # who takes in the body depends on the target
             return
         line = f"{request.method} {request.target} HTTP/1.1".encode("latin-1")
         block_end = data.find(b"\r\n\r\n", end) + 4

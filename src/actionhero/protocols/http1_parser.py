@@ -2,7 +2,7 @@
 
 - llhttp in its strict mode refuses bare LF, folded lines, odd lengths and the like; `http1_heads`
   has what it takes too leniently, `http1_known` spares it what was parsed before.
-- It is fed in pieces that hold no more than one request, so that it is known where each begins.
+- It is fed in pieces that hold no more than one request (`http1_pieces`).
 - Everything is bounded: target, head, number of fields, body, and what a chunked body may waste.
 - The first error ends the input: what follows it is never read as a request.
 - An upgrade that nobody takes is no upgrade: the request is read again without that field, as
@@ -15,10 +15,20 @@ import httptools
 from msgspec import structs
 
 from actionhero.errors import ActionHeroError, HttpProtocolError
-from actionhero.protocols.http1 import METHODS, Limits, Request, write_head
+from actionhero.protocols.http1 import (
+    METHODS,
+    BodySink,
+    Limits,
+    Request,
+    SinkOpener,
+    body_error,
+    is_multipart,
+    write_head,
+)
 from actionhero.protocols.http1_heads import (
     UNKNOWN,
     check_host,
+    is_upgrade,
     join_fields,
     measure_head,
     method_error,
@@ -31,20 +41,22 @@ from actionhero.protocols.http1_heads import (
 )
 from actionhero.protocols.http1_known import KnownHead
 from actionhero.protocols.http1_origins import ALL_HOSTS, Hosts
+from actionhero.protocols.http1_pieces import Pieces
 
 _METHODS_BY_BYTES = {name.encode(): name for name in METHODS}
 _WASTE = 64 * 1024
 """Bytes that the chunk heads of a body may take, beside four times the body's limit."""
-_EMPTY_LINE = b"\r\n\r\n"
 
 
 class RequestParser:
     """The input of one connection.
 
     `upgrades` are the paths where another protocol may begin, `hosts` those that are answered
-    to. `error` is set once the input cannot be read on; the requests before it still stand.
+    to; `open_sink` is asked who takes in a body of several parts, or a packed one. `error` is set
+    once the input cannot be read on; the requests before it still stand.
     `is_idle`: there is no error and no request has begun. `has_head`: the body of one is awaited.
     `awaits_continue`: the client waits for `100 Continue` before that; who answers sets it back.
+    `sink` takes the body in, if it is one for that.
     """
 
     __slots__ = (
@@ -54,19 +66,18 @@ class RequestParser:
         "_host",
         "_hosts",
         "_is_done",
-        "_is_in_line",
         "_is_old",
         "_keep_alive",
         "_known",
         "_left",
         "_limits",
         "_method",
+        "_open_sink",
         "_parser",
+        "_pieces",
         "_ready",
         "_repeated",
         "_request_headers",
-        "_spaces",
-        "_tail",
         "_target",
         "_upgrades",
         "_url",
@@ -74,18 +85,25 @@ class RequestParser:
         "error",
         "has_head",
         "is_idle",
+        "sink",
     )
 
     def __init__(
-        self, limits: Limits, upgrades: Container[str] = (), hosts: Hosts = ALL_HOSTS
+        self,
+        limits: Limits,
+        upgrades: Container[str] = (),
+        hosts: Hosts = ALL_HOSTS,
+        open_sink: SinkOpener | None = None,
     ) -> None:
         self._limits = limits
+        self._open_sink = open_sink
         self._hosts = hosts
         self._upgrades = upgrades
         self._ready: list[Request] = []
         self._is_done = False
         self._host = b"/"  # the last one that was seen to be right
         self.error: ActionHeroError | None = None
+        self.sink: BodySink | None = None
         self._known = KnownHead(limits.target_bytes)
         self._restart()
 
@@ -110,16 +128,17 @@ class RequestParser:
     def close(self) -> None:
         """Let go of llhttp; nothing may be fed any more."""
         self._is_done = True
+        self._drop_sink()
         del self._parser  # it refers back to this object
 
     def _restart(self) -> None:
         """A parser at the start of a request."""
         self._parser = httptools.HttpRequestParser(self)
         self._headers: dict[bytes, bytes] = {}
-        self._repeated = self._fed = self._spaces = self._left = 0
-        self._url = self._tail = b""
+        self._pieces = Pieces()
+        self._repeated = self._fed = self._left = 0
+        self._url = b""
         self._body: bytes | bytearray | None = None
-        self._is_in_line = False
         self.is_idle = True
         self.has_head = self.awaits_continue = False
 
@@ -133,68 +152,36 @@ class RequestParser:
     def _parse(self, data: bytes) -> None:
         start = 0
         while start < len(data) and not self._is_done:
-            end = self._find_end(data, start)
-            if self._is_done:
-                return
+            end = self._end_of_piece(data, start)
             piece = data[start:end]
             self._fed += len(piece)
             try:
+                if self._pieces.spaces > 2:
+                    raise self._refuse(spaces_error())
                 self._parser.feed_data(piece)
-            except (
-                httptools.HttpParserUpgrade
-            ):  # raised at the end of the head, and so of the piece
+            except httptools.HttpParserUpgrade:  # comes with the end of a head, so of the piece
                 data, end = self._read_on(data[end:]), 0
-            except httptools.HttpParserError as exc:
+            except (httptools.HttpParserError, HttpProtocolError) as exc:
                 self._stop(exc)
             start = end
         if not self.is_idle and not self._is_done:
             self._check_unfinished()
 
-    def _find_end(self, data: bytes, start: int) -> int:
-        """The end of the piece that begins at `start`: no later than that of a head or body."""
+    def _end_of_piece(self, data: bytes, start: int) -> int:
         if self.has_head and self._left != UNKNOWN:
             return min(len(data), start + self._left)
         if self.is_idle:
-            begin = start if data[start] > 13 else len(data) - len(data[start:].lstrip(b"\r\n"))
-            if begin < len(data):
-                self._tail = b""
-                self._fed = self._spaces = 0
-                self._is_in_line = True
-            start = begin
-        if self._is_in_line:
-            self._check_line(data, start)
-        return self._find_empty_line(data, start)
-
-    def _check_line(self, data: bytes, start: int) -> None:
-        """Refuse more spaces than two in the first line: llhttp takes two for one."""
-        end = data.find(b"\r", start)
-        self._is_in_line = end < 0
-        self._spaces += data.count(b" ", start, len(data) if end < 0 else end)
-        if self._spaces > 2:
-            self._stop(self._refuse(spaces_error()))
-
-    def _find_empty_line(self, data: bytes, start: int) -> int:
-        """Behind the next empty line, where a head and a chunked body end; `_tail` is what came
-        before `data` of one."""
-        tail = self._tail
-        if tail:
-            found = (tail + data[start : start + 3]).find(_EMPTY_LINE) - len(tail)
-            if found >= -len(tail):
-                self._tail = b""
-                return start + found + 4
-        found = data.find(_EMPTY_LINE, start)
-        if found >= 0:
-            self._tail = b""
-            return found + 4
-        self._tail = (tail + data[max(start, len(data) - 3) :])[-3:]
-        return len(data)
+            self._fed = 0
+            return self._pieces.begin(data, start)
+        return self._pieces.go_on(data, start)
 
     def _check_unfinished(self) -> None:
         """Bound what an unfinished request has taken so far."""
         limits = self._limits
         if self.has_head:
-            if self._fed > limits.header_bytes + limits.body_bytes * 4 + _WASTE:
-                self._stop(self._refuse(limits.body_error()))
+            most = self.sink.limit if self.sink is not None else limits.body_bytes
+            if self._fed > limits.header_bytes + most * 4 + _WASTE:
+                self._stop(self._refuse(body_error(most)))
         elif self._fed > limits.header_bytes + limits.target_bytes:
             self._stop(self._refuse(limits.head_error()))
 
@@ -206,6 +193,7 @@ class RequestParser:
         self.is_idle = False
         self._headers = {}
         self._body = None
+        self._drop_sink()
         if self._ready and not self._ready[-1].keep_alive:
             self.is_idle = self.error is None
         if self.error is not None or self.is_idle:
@@ -213,6 +201,11 @@ class RequestParser:
         if isinstance(error, httptools.HttpParserCallbackError):
             raise error  # a fault of ours, not of the request
         self.error = HttpProtocolError(f"the request cannot be read: {error}")
+
+    def _drop_sink(self) -> None:
+        if self.sink is not None:
+            self.sink.close()
+            self.sink = None
 
     def _refuse(self, error: ActionHeroError) -> ActionHeroError:
         """Make `error` the one that is answered; raised out of the callbacks, it stops llhttp."""
@@ -261,22 +254,35 @@ class RequestParser:
             self._host = host or self._host
         if self._repeated or len(headers) > limits.headers or self._fed > limits.header_bytes:
             measure_head(headers, self._repeated, limits)
-        if b"content-length" in headers or b"transfer-encoding" in headers:
-            self._left = read_length(headers, is_old)
-            if self._left > limits.body_bytes:
-                raise limits.body_error()
-            self.awaits_continue = read_expects(headers, is_old)
         self._target = target = self._url.decode("latin-1")
         if target[0] != "/" or "#" in target:
             self._target = read_target(target, method, host, self._hosts)
+        if b"content-length" in headers or b"transfer-encoding" in headers:
+            self._await_body(headers)
         self._request_headers = headers
         self._headers = {}  # trailers are read and dropped
         self._repeated = 0
         self.has_head = True
 
+    def _await_body(self, headers: dict[bytes, bytes]) -> None:
+        self._left = read_length(headers, self._is_old)
+        self.awaits_continue = read_expects(headers, self._is_old)
+        most = self._limits.body_bytes
+        if self._open_sink is not None and (
+            b"content-encoding" in headers or is_multipart(headers)
+        ):
+            self.sink = self._open_sink(self._method, self._target, headers)
+            if self.sink is not None:
+                most = self.sink.limit
+        if self._left > most:
+            raise body_error(most)
+
     def on_body(self, part: bytes) -> None:
         if self._left != UNKNOWN:
             self._left -= len(part)
+        if self.sink is not None:
+            self._pour(self.sink, part)
+            return
         body = self._body
         if body is None:
             self._body = body = part
@@ -288,12 +294,26 @@ class RequestParser:
         if len(body) > self._limits.body_bytes:
             raise self._refuse(self._limits.body_error())
 
+    def _pour(self, sink: BodySink, part: bytes) -> None:
+        try:
+            sink.feed(part)
+            if sink.received > sink.limit:
+                raise body_error(sink.limit)
+        except ActionHeroError as exc:
+            raise self._refuse(exc) from None
+
     def on_message_complete(self) -> None:
-        body = self._body
+        body, sink = self._body, self.sink
         if body is not None:
             self._body = None
             if not isinstance(body, bytes):
                 body = bytes(body)
+        elif sink is not None:
+            try:
+                body = sink.end()
+            except ActionHeroError as exc:
+                raise self._refuse(exc) from None
+            self.sink = None
         self._ready.append(
             Request(
                 self._method,
@@ -302,6 +322,8 @@ class RequestParser:
                 body,
                 self._keep_alive,
                 self._is_old,
+                None,
+                sink if body is None else None,
             )
         )
         self._url = b""
@@ -319,7 +341,7 @@ class RequestParser:
         on without its upgrade; what is returned is to be read."""
         request = self._ready.pop()
         self._restart()
-        if self._is_taken(request):
+        if is_upgrade(request, self._upgrades):
             self._is_done = True
             head = write_head(request, request.headers)
             self._ready.append(structs.replace(request, upgrade=head + rest))
@@ -327,14 +349,3 @@ class RequestParser:
         self._is_done = False
         headers = {name: value for name, value in request.headers.items() if name != b"upgrade"}
         return write_head(request, headers) + rest
-
-    def _is_taken(self, request: Request) -> bool:
-        headers = request.headers
-        return (
-            request.method == "GET"
-            and not request.is_old
-            and headers[b"upgrade"].lower() == b"websocket"
-            and request.target.partition("?")[0] in self._upgrades
-            and b"transfer-encoding" not in headers
-            and headers.get(b"content-length", b"0") == b"0"
-        )

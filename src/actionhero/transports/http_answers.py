@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Mapping
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from msgspec import structs
 
@@ -28,7 +28,7 @@ from actionhero.errors import (
     public_error,
 )
 from actionhero.messages import Call, Reply, Words
-from actionhero.protocols.http1 import METHODS, Request
+from actionhero.protocols.http1 import METHODS, Limits, Peer, Request
 from actionhero.protocols.http1_fields import (
     JSON,
     read_content_type,
@@ -38,16 +38,21 @@ from actionhero.protocols.http1_fields import (
 )
 from actionhero.protocols.http1_origins import Origins
 from actionhero.protocols.http1_replies import NO_TYPE, Answer, problem
+from actionhero.settings import WebSettings
+from actionhero.transports.http_bodies import Bodies
 from actionhero.transports.http_events import StreamAnswer
 from actionhero.transports.http_files import FileAnswer, StaticFiles
 from actionhero.transports.http_packing import LARGEST, codings
 from actionhero.transports.http_replies import (
-    Peer,
     RequestConnection,
     choose_coding,
     shape,
     show,
 )
+from actionhero.uploads import RawBody
+
+if TYPE_CHECKING:
+    from actionhero.transports.http_uploads import Upload
 
 Probe: TypeAlias = Callable[[], tuple[int, object]]
 AnyAnswer: TypeAlias = Answer | FileAnswer | StreamAnswer
@@ -90,6 +95,8 @@ class Answers:
         names = {match.action for match in routes.fixed.values()}
         self._unseen = frozenset(name for name in names if not dispatcher.sees_connection(name))
         self._nobody = Connection("http", max_pending=sys.maxsize)
+        self._raw = frozenset(name for name in names if dispatcher.takes_raw(name))
+        self._read_call = self._read_any if self._raw else read_call
 
     def begin(
         self, request: Request, peer: Peer, request_id: str
@@ -100,16 +107,15 @@ class Answers:
         match = self._fixed.get((request.method, path))
         try:
             if match is None:
-                if request.method == "OPTIONS" and self._origins is not None:
-                    allowed = self._origins.preflight(request.headers)
-                    if allowed:
-                        return Answer(204, fields=allowed)
-                if not path.startswith("/api/"):
-                    return self._answer_other(request, path, request_id)
+                other = self._begin_other(request, path, request_id)
+                if other is not None:
+                    return other
                 match = self._routes.match(request.method, path[4:])
             words = read_fields(query) if query else {}
+            if request.sink is not None:
+                return self._answer_form(request, peer, match, words, request_id)
             if request.body or match.words or "apiVersion" in words:
-                call = _read_call(request, match, words, request_id)
+                call = self._read_call(request, match, words, request_id)
             else:
                 call = Call(match.action, words, None, match.version, request_id, request.headers)
             unseen = match.action in self._unseen  # then one connection serves for all of them
@@ -158,6 +164,44 @@ class Answers:
         answer, coding = choose_coding(answer, request)
         return _compress(answer, coding) if coding else answer
 
+    def bodies_for(self, settings: WebSettings, limits: Limits) -> Bodies:
+        """Who takes in bodies that are not simply kept."""
+        return Bodies(settings, limits, self._dispatcher, self.action_of)
+
+    def action_of(self, method: str, path: str) -> str:
+        """The action at a path. Raises an `ActionHeroError` if there is none."""
+        match = self._fixed.get((method, path))
+        if match is None:
+            if not path.startswith("/api/"):
+                raise NotFoundError(f"there is no action at {path}")
+            match = self._routes.match(method, path[4:])
+        return match.action
+
+    def _read_any(self, request: Request, match: Match, words: Words, request_id: str) -> Call:
+        """A call of any action, of one that takes the body as it is, too."""
+        if match.action not in self._raw:
+            return read_call(request, match, words, request_id)
+        kind = request.headers.get(b"content-type", b"").decode("latin-1")
+        content = RawBody(request.body or b"", kind)
+        call = read_call(structs.replace(request, body=None), match, words, request_id)
+        return structs.replace(call, content=content)
+
+    async def _answer_form(
+        self, request: Request, peer: Peer, match: Match, words: Words, request_id: str
+    ) -> AnyAnswer:
+        """The answer to a form of several parts; its fields win over the query."""
+        form = cast("Upload", request.sink)
+        try:
+            await form.wait_stored()
+            words.update(form.fields)
+            call = read_call(request, match, words, request_id)
+            call = structs.replace(call, content=form.files)
+            connection = RequestConnection(request, peer)
+        except Exception as exc:
+            return _refuse(exc, request, request_id)
+        coming = self._dispatcher.dispatch(call, connection)
+        return await self._answer_later(coming, request, connection, request_id)
+
     async def _send_file(
         self, file: FileReply, request: Request, connection: Connection, request_id: str
     ) -> AnyAnswer:
@@ -170,6 +214,16 @@ class Answers:
         if isinstance(answer, Answer):
             return shape(answer, connection)
         return FileAnswer(shape(answer.start, connection), answer.rest)
+
+    def _begin_other(
+        self, request: Request, path: str, request_id: str
+    ) -> Answer | Coroutine[Any, Any, AnyAnswer] | None:
+        """The answer to what means no action; None if it may mean one."""
+        if request.method == "OPTIONS" and self._origins is not None:
+            allowed = self._origins.preflight(request.headers)
+            if allowed:
+                return Answer(204, fields=allowed)
+        return None if path.startswith("/api/") else self._answer_other(request, path, request_id)
 
     async def _answer_other(self, request: Request, path: str, request_id: str) -> AnyAnswer:
         """The answer to what means no action."""
@@ -186,7 +240,8 @@ class Answers:
         if probe is not None:
             _only_reading(request)
             status, value = probe()
-            return Answer(status, encode_json(value))
+            later = (("Retry-After", "1"),) if status == 503 else ()
+            return Answer(status, encode_json(value), fields=later)
         if path == "/":
             _only_reading(request)
             return await self._welcome()
@@ -210,7 +265,7 @@ class Answers:
         return problem(error, request_id)
 
 
-def _read_call(request: Request, match: Match, words: Words, request_id: str) -> Call:
+def read_call(request: Request, match: Match, words: Words, request_id: str) -> Call:
     """A call with inputs from several places. Where a name is given more than once, the path
     wins over the form and the form over the query (whose `words` these are)."""
     body = request.body or None

@@ -26,14 +26,13 @@ from actionhero.transports.http_events import EventSender, StreamAnswer
 from actionhero.transports.http_files import FileAnswer
 from actionhero.transports.http_handover import hand_over
 from actionhero.transports.http_link import CLOSE, HttpLink
+from actionhero.transports.http_patience import Patience
 from actionhero.transports.http_sending import send_body
 from actionhero.transports.http_state import HttpState, Phase
 from actionhero.transports.starter import Rest
 
 _KEEP = b"Connection: keep-alive\r\n"
 _NEVER = float("inf")
-_BODY_GRACE = 5.0
-"""Seconds after which a body must have come at its least rate."""
 _IDLE = Phase.IDLE
 _RUNNING = Phase.RUNNING
 _log = logging.getLogger("actionhero.http")
@@ -42,14 +41,14 @@ _log = logging.getLogger("actionhero.http")
 class HttpConnection(HttpLink):
     """The requests of one client."""
 
-    __slots__ = ("_body_begun", "_events", "_parser", "_queue", "_received", "_turn")
+    __slots__ = ("_events", "_parser", "_patience", "_queue", "_received", "_turn")
 
     def __init__(self, state: HttpState) -> None:
         super().__init__(state)
-        self._parser = RequestParser(state.limits, state.upgrades, state.hosts)
+        self._parser = RequestParser(state.limits, state.upgrades, state.hosts, state.open_sink)
         self._queue: deque[Request] = deque()
         self._events: EventSender | None = None
-        self._body_begun = 0.0
+        self._patience: Patience | None = None  # with a body that comes
         self._turn = state.turn
         self._received = state.turn.received
 
@@ -111,6 +110,15 @@ class HttpConnection(HttpLink):
             self._advance()
         if self._queue:
             self._bound_queue()
+        sink = self._parser.sink
+        if sink is not None and sink.is_full:
+            sink.on_ready = self._read_on
+            self._pause_reading()
+
+    def _read_on(self) -> None:
+        """What takes a body in has room again."""
+        if not self._is_closed and not self._queue:
+            self._resume_reading()
 
     def _advance(self) -> None:
         """Start the request that waits; when none does, wait for what must come."""
@@ -131,6 +139,7 @@ class HttpConnection(HttpLink):
     def begin(self, request: Request) -> Rest | None:
         """Answer a request, or return what there is to wait for until it is answered."""
         if self._is_closed:
+            _drop_body(request)
             return None
         if not self._is_writable:
             return self._begin_later(request)
@@ -189,6 +198,8 @@ class HttpConnection(HttpLink):
             self._fail(request_id)
         else:
             await self._finish_later(keep)
+        finally:
+            _drop_body(request)
 
     def _write(self, request: Request, request_id: str, answer: Answer) -> bool:
         """Write an answer; whether the connection stays open after it."""
@@ -296,7 +307,7 @@ class HttpConnection(HttpLink):
     def _await_body(self) -> None:
         if self._phase is not Phase.BODY:
             self._phase = Phase.BODY
-            self._body_begun = self._state.now
+            self._patience = None
             self.due = self._body_due()
         if self._parser.awaits_continue:
             self._parser.awaits_continue = False
@@ -304,12 +315,10 @@ class HttpConnection(HttpLink):
             self.transport.write(CONTINUE)
 
     def _body_due(self) -> float:
-        """When the body must be here, as much of it as there is: each byte gains some time."""
-        settings = self._state.settings
-        left = settings.body_timeout
-        if settings.body_rate:
-            left = min(left, _BODY_GRACE + self._parser.taken / settings.body_rate)
-        return self._state.due(left) - self._state.now + self._body_begun
+        now, parser = self._state.now, self._parser
+        if self._patience is None:
+            self._patience = Patience(self._state.settings, now)
+        return self._patience.until(now, parser.taken, parser.sink) + self._state.period
 
     def _expire(self) -> None:
         if self._phase is Phase.BODY:
@@ -324,6 +333,7 @@ class HttpConnection(HttpLink):
         if (
             len(self._queue) >= self._state.settings.pipelined
             or last.body is not None
+            or last.sink is not None
             or last.upgrade is not None
         ):
             self._pause_reading()
@@ -352,11 +362,18 @@ class HttpConnection(HttpLink):
 
     def _end(self) -> None:
         super()._end()
+        for request in self._queue:
+            _drop_body(request)
         self._queue.clear()
 
     def _leave(self) -> None:
         super()._leave()
         self._parser.close()
+
+
+def _drop_body(request: Request) -> None:
+    if request.sink is not None:
+        request.sink.close()
 
 
 def _log_request(request: Request, answer: Answer, request_id: str, link: HttpLink) -> None:

@@ -58,6 +58,7 @@ class HttpState:
             settings.target_bytes, settings.header_bytes, settings.headers, settings.body_bytes
         )
         self.answers = answers
+        self.open_sink = answers.bodies_for(settings, self.limits).open
         self.upgrades = upgrades
         self.hosts = hosts
         self.origins = origins

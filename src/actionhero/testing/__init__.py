@@ -9,6 +9,7 @@ Installed with the framework as a pytest plugin, which brings the fixture `app_s
 
 from actionhero.testing.clients import HttpClient, Response, TcpClient, WebSocketClient
 from actionhero.testing.clock import FakeClock
+from actionhero.testing.events import ServerEvent
 from actionhero.testing.plugin import AppServer
 from actionhero.testing.server import TestServer
 
@@ -17,6 +18,7 @@ __all__ = [
     "FakeClock",
     "HttpClient",
     "Response",
+    "ServerEvent",
     "TcpClient",
     "TestServer",
     "WebSocketClient",

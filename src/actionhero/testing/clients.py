@@ -1,7 +1,7 @@
 """A small client for each transport: real sockets, no retries, everything under a deadline."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
@@ -9,6 +9,7 @@ from msgspec import Struct
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from actionhero.codec import decode_json, encode_json
+from actionhero.testing.events import ServerEvent, read_chunks, read_events
 
 DEADLINE = 20.0
 """Seconds that any one answer may take."""
@@ -41,8 +42,26 @@ class HttpClient:
 
     async def get(self, path: str, /, **inputs: Any) -> Response:
         """GET `path` with `inputs` as its query."""
-        query = f"?{urlencode(inputs, doseq=True)}" if inputs else ""
-        return await self.request("GET", path + query)
+        return await self.request("GET", path + _query(inputs))
+
+    async def events(
+        self, path: str, /, *, last_event_id: str | None = None, **inputs: Any
+    ) -> AsyncGenerator[ServerEvent, None]:
+        """The events of a stream, over a connection of its own, which closes when this is closed
+        (`contextlib.aclosing`). The last one is named "end" or "error"; without one, because the
+        server stopped, the loop just ends. Raises `ValueError` for a reply that is no stream."""
+        given = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
+        head = self._head("GET", path + _query(inputs), {**given, "Connection": "close"})
+        reader, writer = await asyncio.open_connection(self._host, self._port)
+        try:
+            writer.write(head)
+            status, headers = await _read_head(reader)
+            if headers.get("content-type") != "text/event-stream":
+                raise ValueError(f"{path} answered {status}, which is no stream")
+            async for event in read_events(reader, DEADLINE):
+                yield event
+        finally:
+            await _close(writer)
 
     async def post(self, path: str, /, **inputs: Any) -> Response:
         """POST `inputs` as JSON."""
@@ -58,17 +77,14 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         """Send one request; `json`, if given, becomes the body."""
-        sent = {"Host": f"{self._host}:{self._port}", **(headers or {})}
+        sent = dict(headers or {})
         if json is not None:
             body = encode_json(json)
             sent.setdefault("Content-Type", "application/json")
         if body or method in ("POST", "PUT", "PATCH"):
             sent["Content-Length"] = str(len(body))
-        lines = [f"{method} {quote(path, safe='/%?=&+:@!$,;~*')} HTTP/1.1"]
-        lines += [f"{name}: {value}" for name, value in sent.items()]
-        head = "\r\n".join(lines).encode() + b"\r\n\r\n"
         async with asyncio.timeout(DEADLINE):
-            return await self._exchange(head + body, method)
+            return await self._exchange(self._head(method, path, sent) + body, method)
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -76,6 +92,12 @@ class HttpClient:
             writer = self._streams[1]
             self._streams = None
             await _close(writer)
+
+    def _head(self, method: str, path: str, headers: Mapping[str, str]) -> bytes:
+        lines = [f"{method} {quote(path, safe='/%?=&+:@!$,;~*')} HTTP/1.1"]
+        sent = {"Host": f"{self._host}:{self._port}", **headers}
+        lines += [f"{name}: {value}" for name, value in sent.items()]
+        return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
     async def _exchange(self, message: bytes, method: str) -> Response:
         if self._streams is None or self._streams[0].at_eof():
@@ -189,13 +211,25 @@ class _Listener(WSListener):
 
 
 async def _read_response(reader: asyncio.StreamReader, method: str) -> Response:
+    status, headers = await _read_head(reader)
+    if method == "HEAD" or status in (204, 304):
+        return Response(status, headers, b"")
+    if "transfer-encoding" in headers:
+        body = b"".join([chunk async for chunk in read_chunks(reader, DEADLINE)])
+    else:
+        body = await reader.readexactly(int(headers["content-length"]))
+    return Response(status, headers, body)
+
+
+async def _read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     status = int(head[0].split(" ", 2)[1])
     pairs = (line.split(":", 1) for line in head[1:] if line)
-    headers = {name.strip().lower(): value.strip() for name, value in pairs}
-    if method == "HEAD" or status in (204, 304):
-        return Response(status, headers, b"")
-    return Response(status, headers, await reader.readexactly(int(headers["content-length"])))
+    return status, {name.strip().lower(): value.strip() for name, value in pairs}
+
+
+def _query(inputs: Mapping[str, Any]) -> str:
+    return f"?{urlencode(inputs, doseq=True)}" if inputs else ""
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

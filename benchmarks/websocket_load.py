@@ -44,7 +44,7 @@ class LoadResult(msgspec.Struct):
     p99: float
 
 
-def _give(made: T) -> T:
+def give(made: T) -> T:
     """Stand in for a factory where the object is made already."""
     return made
 
@@ -65,7 +65,7 @@ class OneReply(WSListener):
 async def check(url: str, message: bytes, wanted: bytes) -> int:
     """See that a message gets a text reply holding `wanted`; give the length of the reply."""
     listener = OneReply(wanted)
-    transport, _ = await ws_connect(partial(_give, listener), url)
+    transport, _ = await ws_connect(partial(give, listener), url)
     transport.send(WSMsgType.TEXT, message)
     async with asyncio.timeout(10):
         reply = await listener.reply
@@ -168,7 +168,7 @@ async def connect(port: int, path: str, frame: bytes, length: int, count: int) -
     for number in range(count):
         kind = TimedClient if number == 0 else Client
         client = kind(frame, length + 2, handshake)
-        await loop.create_connection(partial(_give, client), "127.0.0.1", port)
+        await loop.create_connection(partial(give, client), "127.0.0.1", port)
         clients.append(client)
     async with asyncio.timeout(10):
         await asyncio.gather(*(client.opened for client in clients))

@@ -27,6 +27,11 @@ def bare_picows(port: int) -> Command:
     return [sys.executable, HERE / "bare_picows.py", str(port)]
 
 
+def bare_broadcast(port: int) -> Command:
+    """picows on uvloop that tells everybody: the reference of rooms."""
+    return [sys.executable, HERE / "bare_broadcast.py", str(port)]
+
+
 def actionhero(port: int) -> Command:
     """Ours, as `actionhero start` runs it: web, TCP, tasks and an embedded store on disk."""
     start = [sys.executable, "-m", "actionhero", "start", f"{HERE / 'hello.py'}:app"]

@@ -29,12 +29,11 @@ CASE = "one speaker"
 
 def load(entrant: Entrant, options: argparse.Namespace) -> Round:
     """Load one server for one round, by a client process of its own."""
+    target = [entrant.name, str(entrant.port)]
     limits = ["--connections", str(options.connections), "--seconds", str(options.seconds)]
     measured = ["--session", str(entrant.contestant.process.pid)]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.rooms_load", entrant.name, str(entrant.port)]
-        + limits
-        + measured,
+        [sys.executable, "-m", "benchmarks.rooms_load", *target, *limits, *measured],
         check=False,
         capture_output=True,
         cwd=ROOT,

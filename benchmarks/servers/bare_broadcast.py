@@ -1,4 +1,4 @@
-"""A bare broadcast: picows on uvloop, which sends what one client says to all that are connected."""
+"""A bare broadcast: picows on uvloop, which sends what one client says to all of them."""
 
 from __future__ import annotations
 

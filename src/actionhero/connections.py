@@ -71,10 +71,10 @@ class Connection:
 
     __slots__ = (
         "_headers",
+        "_hearer",
         "_id",
         "connected_at",
         "forwarded_host",
-        "hearer",
         "max_pending",
         "method",
         "params",
@@ -116,7 +116,6 @@ class Connection:
         self.connected_at = time.time()
         self.params: dict[str, Any] = {}
         self.rooms: list[str] = []
-        self.hearer: Hearer | None = None
         self.total_actions = 0
         self.pending_actions = 0
         self.status: int | None = None
@@ -129,6 +128,16 @@ class Connection:
         if self._id is None:
             self._id = new_id()
         return self._id
+
+    @property
+    def hearer(self) -> Hearer | None:
+        """Who sends it what is said in rooms; None for a connection that does not stay."""
+        hearer: Hearer | None = getattr(self, "_hearer", None)
+        return hearer
+
+    @hearer.setter
+    def hearer(self, hearer: Hearer | None) -> None:
+        self._hearer = hearer
 
     @property
     def headers(self) -> Mapping[str, str]:

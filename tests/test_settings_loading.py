@@ -182,3 +182,10 @@ def test_a_store_that_is_no_relative_path_is_left_as_it_is(tmp_path: Path, url: 
 )
 def test_the_line_of_a_setting(text: str, table: tuple[str, ...], key: str, line: int) -> None:
     assert find_line(text, table, key) == line
+
+
+def test_a_secret_that_cannot_be_one_is_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "actionhero.toml").write_text("[session]\nsecret = 123454321\n")
+    with pytest.raises(SettingsError, match=r"session\.secret is not one; it must be a text") as e:
+        load_settings(tmp_path, {})
+    assert "123454321" not in str(e.value)

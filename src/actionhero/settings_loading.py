@@ -84,7 +84,7 @@ def convert(given: Given) -> Any:
         return msgspec.convert(value, kind, strict=not given.text)
     except (ValueError, msgspec.ValidationError) as exc:
         raise SettingsError(
-            f"{given.source}: {given.section}.{given.key} is {_shown(given.value)}; "
+            f"{given.source}: {given.section}.{given.key} is {_value_of(given)}; "
             f"it must be {expectation(kind)}"
         ) from exc
 
@@ -313,6 +313,10 @@ def _is_list(kind: Any) -> bool:
 
 def _is_limited(kind: Any) -> bool:
     return any(isinstance(part, Meta) for part in get_args(kind))
+
+
+def _value_of(given: Given) -> str:
+    return "not one" if "secret" in given.key else _shown(given.value)
 
 
 def _shown(value: Any) -> str:

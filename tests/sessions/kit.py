@@ -1,5 +1,6 @@
 """An app with sessions, and a browser that keeps its cookie."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -68,6 +69,27 @@ async def anything(session: Session) -> None:
 @action("POST /renew")
 async def renew(session: Session) -> None:
     await session.rotate()
+
+
+@action("POST /steps")
+async def steps(steps: list[str], session: Session, connection: Connection) -> dict[str, Any]:
+    """Do any number of things in one call."""
+    for number, step in enumerate(steps):
+        if step == "set":
+            session[f"step{number}"] = number
+        elif step == "rotate":
+            await session.rotate()
+        elif step == "destroy":
+            await session.destroy()
+        elif step == "token":
+            assert session.csrf_token
+        elif step == "redirect":
+            connection.redirect("/elsewhere")
+        elif step == "sleep":
+            await asyncio.sleep(60)
+        else:
+            raise RuntimeError(step)
+    return dict(session)
 
 
 @action("GET /where")

@@ -216,3 +216,80 @@ async def test_nothing_of_a_session_is_logged(
     await browser.post("/api/fail", status=500)
     assert browser.cookie[:32] not in caplog.text
     assert "ada-lovelace" not in caplog.text
+
+
+async def test_a_rotation_holds_though_the_action_fails(browser: Browser) -> None:
+    await browser.post("/api/put", value=1)
+    planted = browser.cookie
+    assert (await browser.post("/api/steps", steps=["set", "rotate", "set", "fail"])).status == 500
+    assert browser.cookie != planted
+    assert await browser.see() == {"k": 1, "step0": 0}
+
+
+async def test_so_does_an_end(browser: Browser, store: StoreClient) -> None:
+    await browser.post("/api/put", value=1)
+    reply = await browser.post("/api/steps", steps=["destroy", "fail"])
+    assert reply.headers["set-cookie"].startswith("session=; Path=/; Max-Age=0;")
+    assert await keys_of(store) == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "kept"),
+    [
+        (["rotate", "rotate", "set", "rotate"], {"k": 1, "step2": 2}),
+        (["destroy", "set"], {"step1": 1}),
+        (["set", "destroy", "destroy"], {}),
+        (["destroy", "rotate", "set"], {"step2": 2}),
+        (["set", "destroy", "set", "rotate", "set", "redirect"], {"step2": 2, "step4": 4}),
+        (["destroy", "token"], {}),
+        (["token", "rotate", "token", "set"], {"k": 1, "step3": 3}),
+        (["redirect", "set"], {"k": 1, "step1": 1}),
+    ],
+)
+async def test_any_order_of_steps_ends_in_one_session_and_one_cookie(
+    browser: Browser, store: StoreClient, steps: list[str], kept: dict[str, int]
+) -> None:
+    await browser.post("/api/put", value=1)
+    await browser.post("/api/steps", steps=steps)
+    assert await browser.see() == kept
+    keys = await keys_of(store)
+    assert len(keys) == (1 if browser.cookie else 0)
+    fresh = [step for step in steps if step != "destroy"]
+    browser.cookie = ""
+    await browser.post("/api/steps", steps=fresh)
+    assert set((await browser.see()).values()) == {n for n, s in enumerate(fresh) if s == "set"}
+
+
+async def test_a_client_that_goes_away_changes_nothing(
+    browser: Browser, server: TestServer, store: StoreClient
+) -> None:
+    await browser.post("/api/put", value=1)
+    _, writer = await asyncio.open_connection("127.0.0.1", server.server.http_port)
+    body = b'{"steps": ["set", "sleep"]}'
+    head = "POST /api/steps HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    fields = "".join(f"{name}: {value}\r\n" for name, value in browser.fields.items())
+    writer.write(f"{head}{fields}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    dispatcher = server.services.dispatcher
+
+    async def runs() -> bool:
+        return dispatcher.pending == 1
+
+    async def is_over() -> bool:
+        return dispatcher.pending == 0
+
+    await server.wait_for(runs)
+    writer.close()
+    await server.wait_for(is_over)
+    assert await browser.see() == {"k": 1}
+
+
+async def test_what_others_have_written_into_the_store_is_an_error_of_ours(
+    browser: Browser, store: StoreClient
+) -> None:
+    await browser.post("/api/put", value=1)
+    (key,) = await keys_of(store)
+    await store.execute("HSET", key, "k", "{broken")
+    reply = await browser.get("/api/me")
+    assert (reply.status, reply.json()["code"]) == (500, "session")
+    await store.execute("SET", key, "no hash")
+    assert (await browser.get("/api/me")).status == 503

@@ -76,6 +76,13 @@ def test_a_value_is_json(value: Any) -> None:
         session.changes()
 
 
+def test_a_name_is_a_text_that_can_be_sent() -> None:
+    session = session_with()
+    session["\ud800"] = 1
+    with pytest.raises(SessionError, match="cannot be kept"):
+        session.changes()
+
+
 def test_a_value_without_end_is_refused() -> None:
     session = session_with()
     session["it"] = loop = []  # type: ignore[var-annotated]

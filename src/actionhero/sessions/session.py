@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from actionhero.codec import decode_json, encode_json
-from actionhero.errors import SessionError
+from actionhero.errors import MalformedError, SessionError
 
 
 class Changes(NamedTuple):
@@ -57,7 +57,10 @@ class Session(MutableMapping[str, Any]):
             return self._values[name]
         if name in self._forgotten:
             raise KeyError(name)
-        value = self._values[name] = decode_json(self._encoded[name])
+        try:
+            value = self._values[name] = decode_json(self._encoded[name])
+        except MalformedError as exc:
+            raise SessionError(f"session[{name!r}] is not JSON in the store: {exc}") from exc
         return value
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -124,6 +127,7 @@ class Session(MutableMapping[str, Any]):
 
     def _encode(self, name: str, value: Any) -> bytes:
         try:
+            name.encode()
             return encode_json(value)
         except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as exc:
-            raise SessionError(f"session[{name!r}] cannot be kept as JSON: {exc}") from exc
+            raise SessionError(f"session[{name!r}] cannot be kept: {exc}") from exc

@@ -203,7 +203,8 @@ class OpenSession:
             await self._sessions.save(id, Changes(kept, []), is_new=True)
             await self._sessions.forget(before)
             session.replace(id, kept)
-            self.is_cookie_due = True
+            if self.connection.transport == "http":  # at once: the old one is worth nothing now
+                self._sessions.give_cookie(self.connection, id)
         if self.connection.session_id is not None:
             self.connection.session_id = id
 

@@ -17,7 +17,8 @@ from actionhero.transports.addresses import Addresses
 from actionhero.transports.calls import Running, Stats
 from actionhero.transports.connecting import Bounds, Connector
 from actionhero.transports.listening import Address, given_doors, open_doors, tcp_place
-from actionhero.transports.tcp_client import LINGER, Desk, FindFile, TcpClient
+from actionhero.transports.tcp_client import TcpClient
+from actionhero.transports.tcp_link import LINGER, Desk, FindFile, TcpLink
 from actionhero.transports.tls import Tls, tls_of
 from actionhero.transports.watch import Watch
 
@@ -46,7 +47,7 @@ class TcpServer:
     ) -> None:
         self._settings = settings
         self._running = Running()
-        self.watch: Watch[TcpClient] = Watch(
+        self.watch: Watch[TcpLink] = Watch(
             stats,
             "socketServer:numberOfActiveClients",
             period=settings.idle_timeout / _LOOKS,

@@ -6,22 +6,16 @@ Rules
 - Verbs are answered in the order of their lines, and lines behind one of rooms, which takes a round
   trip to the store, wait for it. Actions run beside each other and beside the
   verbs that follow, up to `pending`, and answer as they end.
-- Who does not read what it is sent is not read from, so that verbs never pile up. What its running
-  actions answer piles up to `outstanding_bytes`; then, or after `write_timeout`, it is dropped.
-- A file's bytes are sent as they are, so nothing else is sent meanwhile.
-- The end, whoever asks for it, waits for the actions that run; then the client may close first,
-  within `LINGER`. Half a line at the end is no line.
+- Who does not read what it is sent is not read from, so that verbs never pile up (`tcp_link` says
+  what else becomes of it).
+- The end, whoever asks for it, waits for the actions that run. Half a line at the end is no line.
 """
 
 import asyncio
-import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias, cast
 
-from msgspec import Struct
-
-from actionhero.actions.dispatch import Dispatcher
 from actionhero.codec import encode_json
 from actionhero.connections import Connection, new_id
 from actionhero.errors import (
@@ -32,7 +26,7 @@ from actionhero.errors import (
     TooManyRequestsError,
     UnknownActionError,
 )
-from actionhero.messages import Call, Push, Reply, Words
+from actionhero.messages import Call, Reply, Words
 from actionhero.protocols.lines import (
     Ending,
     JsonLine,
@@ -48,53 +42,22 @@ from actionhero.protocols.replies import (
     encode_id,
     find_id,
 )
-from actionhero.protocols.verbs import VERBS, Limits, current_room
-from actionhero.rooms import Rooms
-from actionhero.settings import TcpSettings
+from actionhero.protocols.verbs import VERBS, current_room
 from actionhero.transports import room_verbs
-from actionhero.transports.addresses import Addresses, peer_of
-from actionhero.transports.calls import Calls, Running, Stats
-from actionhero.transports.connecting import cut
-from actionhero.transports.files import FoundFile, OpenFile
+from actionhero.transports.addresses import peer_of
+from actionhero.transports.calls import Calls
 from actionhero.transports.pace import Pace
-from actionhero.transports.streaming import narrow, probe
-from actionhero.transports.watch import Watch
+from actionhero.transports.tcp_link import Desk, TcpLink
 
 BATCH = 50
 """Lines of one client that are taken in one turn of the loop; others come in between."""
-LINGER = 1.0
-"""Seconds for a client to close after the last words."""
-_FLOWING = 64 * 1024
-"""Bytes that wait to be sent; with less, the client has read nearly all."""
-_FILE_PART = 64 * 1024
-
-_log = logging.getLogger("actionhero.tcp")
-
-FindFile: TypeAlias = Callable[[str], Awaitable[FoundFile]]
-"""Finds a file of the public folder, or raises `NotFoundError`."""
 
 
-class Desk(Struct, frozen=True):
-    """What all clients of a server share."""
-
-    settings: TcpSettings
-    running: Running
-    dispatcher: Dispatcher
-    rooms: Rooms
-    stats: Stats
-    welcome: str
-    find_file: FindFile
-    documentation: Callable[[], object]
-    watch: "Watch[TcpClient]"
-    limits: Limits
-    addresses: Addresses
-
-
-class TcpClient(asyncio.Protocol):
+class TcpClient(TcpLink):
     """The connection of one client."""
 
     def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+        super().__init__(desk)
         self._reader = LineReader(desk.settings.line_bytes)
         self._lines: deque[bytes] = deque()
         self._count = 0
@@ -102,16 +65,8 @@ class TcpClient(asyncio.Protocol):
         self._address = ""
         self._heard = 0.0
         self._farewell: bytes | None = None
-        self._held: list[bytes] | None = None
-        self._writable: asyncio.Future[None] | None = None
         self._is_asking = False
-        self._is_paused = False
-        self._is_half_closed = False
         self._is_scheduled = False
-        self._is_closed = False
-        self._transport: asyncio.Transport
-        self._connection: Connection
-        self._calls: Calls
 
     # What asyncio calls.
 
@@ -175,30 +130,12 @@ class TcpClient(asyncio.Protocol):
         self._desk.watch.leave(self)
         self._desk.addresses.leave(self._address)
 
-    def pause_writing(self) -> None:
-        self._is_paused = True
-        self._desk.watch.expect(self, self._desk.settings.write_timeout)
-
-    def resume_writing(self) -> None:
-        self._is_paused = False
-        if not self._is_closed:
-            self._desk.watch.excuse(self)
-            self._resume_file()
-            self._work()
-            self._calls.flow()
-            self._desk.rooms.catch_up(self._connection)
-
     # What the watch and the server call.
 
     def look(self, now: float) -> None:
         """End the connection if nothing came for long and nothing runs."""
         if not self._calls.is_busy and now - self._heard >= self._desk.settings.idle_timeout:
             self.end("idle timeout")
-
-    def drop(self) -> None:
-        """End the connection at once, whatever is unsent."""
-        self._is_closed = True
-        cut(self._transport)
 
     def end(self, reason: str) -> None:
         """Take no more lines; say goodbye when all that runs has answered."""
@@ -246,6 +183,10 @@ class TcpClient(asyncio.Protocol):
             self._leave(b"")
         elif not self._transport.is_reading():
             self._transport.resume_reading()
+
+    def _after_reply(self) -> None:
+        if self._farewell is not None:
+            self._settle()
 
     def _stop_reading(self, ending: Ending) -> None:
         if ending == "interrupted":
@@ -345,116 +286,12 @@ class TcpClient(asyncio.Protocol):
             self._held = None
             raise
 
-    async def _send_file(self, name: str) -> Reply | None:
-        """Send a file's bytes, and nothing else until they are out."""
-        try:
-            found = await self._desk.find_file(name)
-            with await asyncio.to_thread(OpenFile, found) as opened:
-                await self._send_parts(opened)
-        except ActionHeroError as exc:
-            return Reply(error=exc)
-        except OSError:
-            _log.exception("%s could not be read", name)
-            self.drop()  # only so can the client tell that bytes are missing
-        finally:
-            self._release()
-        return None
-
-    async def _send_parts(self, opened: OpenFile) -> None:
-        loop = asyncio.get_running_loop()
-        while part := await asyncio.to_thread(opened.read, _FILE_PART):
-            if self._is_closed:
-                return
-            self._transport.write(part)
-            while self._is_paused and not self._is_closed:
-                self._writable = loop.create_future()
-                await self._writable
-
-    def _resume_file(self) -> None:
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
-
-    # Messages out.
-
-    hears_own = False
-
-    def hear(self, push: Push) -> bool:
-        """Send a text that others get too, unless the client leaves too much unread."""
-        if self._is_closed:
-            return True
-        if self._is_paused or self._held is not None:
-            return False
-        self._transport.write(push.form("line", _end_line))
-        return True
-
-    def _respond(self, text: bytes) -> None:
-        """Send what a call answered."""
-        if self._held is not None:
-            self._held.append(text)
-            return
-        if text:
-            self._send(text)
-        if self._farewell is not None:
-            self._settle()
-
-    def _release(self) -> None:
-        """Send what had to wait for a file, and take lines again."""
-        held, self._held = self._held or [], None
-        for text in held:
-            self._send(text)
-        self._desk.rooms.catch_up(self._connection)
-        self._work_later()
-        self._calls.flow()
-
-    def _send(self, text: bytes) -> None:
-        if self._is_closed:
-            return
-        most = self._desk.settings.outstanding_bytes
-        if self._is_paused and self._transport.get_write_buffer_size() > most:
-            self.drop()
-            return
-        self._transport.write(text + b"\r\n")
-
-    @property
-    def is_flowing(self) -> bool:
-        """Whether there is room for what a stream gives."""
-        return not self._is_paused and self._held is None
-
-    def narrow(self) -> None:
-        """Have lines and streams wait where much less is unread."""
-        narrow(self._transport, self._desk.settings.outstanding_bytes)
-        probe(self._transport)  # HTTP has heartbeats, WebSocket pings; lines have nothing
-
-    def send_value(self, text: bytes) -> None:
-        """Send what was made only because there was room for it."""
-        if not self._is_closed:
-            self._transport.write(text + b"\r\n")
-
     def _leave(self, farewell: bytes) -> None:
         """Take no more lines, and go as soon as nothing runs; `farewell` may be empty."""
         if self._farewell is None:
             self._farewell = farewell
             self._lines.clear()
             self._settle()
-
-    def _close(self, farewell: bytes) -> None:
-        """Say goodbye. To close at once would break the connection if the client is just sending,
-        and take back what it has not read; so it may close first."""
-        is_flowing = self._transport.get_write_buffer_size() < _FLOWING
-        if farewell:
-            self._send(farewell)
-        self._is_closed = True
-        patience = LINGER if is_flowing else self._desk.settings.write_timeout
-        self._desk.watch.expect(self, patience)
-        if self._is_half_closed or not self._transport.can_write_eof():
-            self._transport.close()
-            return
-        try:
-            self._transport.write_eof()
-            if not self._transport.is_reading():
-                self._transport.resume_reading()
-        except (OSError, RuntimeError):  # it is closing already
-            self._transport.close()
 
 
 _OwnVerb: TypeAlias = Callable[[TcpClient, str, bytes], None]
@@ -471,7 +308,3 @@ _OWN_VERBS: Mapping[str, _OwnVerb] = {
 def _call(action: str, words: Words) -> Call:
     version = words.get("apiVersion")
     return Call(action, words, version=version if isinstance(version, str) else None)
-
-
-def _end_line(text: bytes) -> bytes:
-    return text + b"\r\n"

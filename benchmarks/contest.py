@@ -93,10 +93,19 @@ def take_turns(
             entrant.contestant.require_alive()
 
 
-def tabulate(entrants: Sequence[Entrant], case: str, unit: str, references: Sequence[str]) -> str:
-    """Lay out the table of one case, with a column of ratios for each reference."""
+def tabulate(
+    entrants: Sequence[Entrant],
+    case: str,
+    unit: str,
+    references: Sequence[str],
+    against: str | None = None,
+) -> str:
+    """Lay out the table of one case, with a column of ratios for each reference, and one of those
+    of the server `against` to each of the others."""
     rates = {entrant.name: entrant.rates(case) for entrant in entrants}
     ratios = [f"× {name}" for name in references]
+    if against is not None:
+        ratios.append(f"{against} is ×")
     head = [case, f"{unit}s/s", *ratios, f"CPU µs/{unit}", "p50 ms", "p99 ms"]
     rows = []
     for entrant in entrants:
@@ -106,6 +115,7 @@ def tabulate(entrants: Sequence[Entrant], case: str, unit: str, references: Sequ
                 entrant.name,
                 f"{statistics.median(own):,.0f}",
                 *(format_ratio(own, rates.get(name)) for name in references),
+                *([] if against is None else [format_ratio(rates.get(against, []), own)]),
                 f"{statistics.median(entry.cpu for entry in rounds):.1f}",
                 f"{statistics.median(entry.p50 for entry in rounds):.2f}",
                 f"{statistics.median(entry.p99 for entry in rounds):.2f}",

@@ -42,7 +42,7 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def format_ratio(own: Sequence[float], reference: Sequence[float] | None) -> str:
-    """Write the median of the rounds' ratios, or a dash if the reference did not run."""
-    if not reference:
+    """Write the median of the rounds' ratios, or a dash if one of the two did not run."""
+    if not own or not reference:
         return "-"
     return f"{statistics.median(a / b for a, b in zip(own, reference, strict=True)):.2f}"

@@ -16,6 +16,7 @@ SCRIPT = """
 wrk.method = "{method}"
 wrk.body = {body}
 {headers}
+{delay}
 done = function(summary, latency, requests)
   local e = summary.errors
   io.write(string.format(
@@ -23,6 +24,13 @@ done = function(summary, latency, requests)
     summary.requests, summary.duration,
     e.connect + e.read + e.write + e.status + e.timeout,
     latency:percentile(50), latency:percentile(99)))
+end
+"""
+
+# Each connection waits before each request, 0 to twice the mean, in whole milliseconds.
+DELAY = """
+delay = function()
+  return math.floor(math.random() * 2 * {pause} + math.random())
 end
 """
 
@@ -57,13 +65,18 @@ def require_wrk() -> str:
     return path
 
 
-def run_wrk(request: Request, port: int, *, connections: int, seconds: float) -> Load:
-    """Load a server on a loopback port; raise `BenchmarkError` on any failed request."""
+def run_wrk(
+    request: Request, port: int, *, connections: int, seconds: float, pause: float = 0.0
+) -> Load:
+    """Load a server on a loopback port; raise `BenchmarkError` on any failed request.
+
+    With a `pause`, each connection waits so many milliseconds, on average, before each request.
+    """
     url = f"http://127.0.0.1:{port}{request.target}"
     # wrk takes whole seconds only.
     limits = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "5s"]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(_write_script(request))
+        script.write(_write_script(request, pause))
         script.flush()
         done = subprocess.run(
             [require_wrk(), *limits, "-s", script.name, url],
@@ -85,7 +98,8 @@ def run_wrk(request: Request, port: int, *, connections: int, seconds: float) ->
     )
 
 
-def _write_script(request: Request) -> str:
+def _write_script(request: Request, pause: float) -> str:
     lines = [f"wrk.headers[ [[{name}]] ] = [[{value}]]" for name, value in request.headers.items()]
     body = "nil" if request.body is None else f"[[{request.body}]]"
-    return SCRIPT.format(method=request.method, body=body, headers="\n".join(lines))
+    delay = DELAY.format(pause=pause) if pause else ""
+    return SCRIPT.format(method=request.method, body=body, headers="\n".join(lines), delay=delay)

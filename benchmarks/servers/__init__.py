@@ -6,15 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.environments import python_environment
 from benchmarks.processes import find_free_port
 
 Command = Sequence[str | Path]
 
 HERE = Path(__file__).parent
 PEERS = HERE.parent / "peers"
-
-FASTAPI = ("fastapi==0.165.0", "uvicorn==0.54.0", "httptools==0.9.0", "uvloop==0.23.0")
 
 
 def bare_http(port: int) -> Command:
@@ -36,11 +33,3 @@ def actionhero(port: int) -> Command:
     """Ours, as `actionhero start` runs it: web, TCP, tasks and an embedded store on disk."""
     start = [sys.executable, "-m", "actionhero", "start", f"{HERE / 'hello.py'}:app"]
     return [*start, "--port", str(port), "--tcp-port", str(find_free_port())]
-
-
-def fastapi(port: int) -> Command:
-    """FastAPI on uvicorn at its fastest: uvloop, httptools, no access log."""
-    python = python_environment("fastapi", FASTAPI)
-    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--workers", "1"]
-    app = ["--app-dir", str(PEERS), "fastapi_app:app"]
-    return [python, "-m", "uvicorn", "--port", str(port), *options, *app]

@@ -53,13 +53,13 @@ class Stats(Protocol):
 
 
 class Running:
-    """The work of all connections of one transport."""
+    """The work of all connections of one transport. `wake`: see `Starter`."""
 
     __slots__ = ("is_stopping", "loop", "starter", "streams", "tasks")
 
-    def __init__(self) -> None:
+    def __init__(self, wake: Callable[[], None] | None = None) -> None:
         self.loop = asyncio.get_running_loop()  # asked once: it costs a system call
-        self.starter: Starter[Any] = Starter(self.loop)
+        self.starter: Starter[Any] = Starter(self.loop, wake)
         self.tasks: set[asyncio.Task[None]] = set()  # those that wait; nothing else keeps them
         self.streams: WeakSet[Streams] = WeakSet()
         self.is_stopping = False

@@ -51,7 +51,9 @@ from actionhero.protocols.http1 import UpgradeRequest
 from actionhero.protocols.websocket import check_opening, write_opening
 from actionhero.rooms import Rooms
 from actionhero.settings import WebSocketSettings
-from actionhero.transports.calls import Running, Stats
+from actionhero.transports.calls import FULL, Running, Stats
+from actionhero.transports.connecting import cut
+from actionhero.transports.starter import Rest
 from actionhero.transports.streaming import narrow
 from actionhero.transports.watch import Watch
 from actionhero.transports.ws_outbox import Outbox
@@ -85,7 +87,8 @@ class WebSocketEndpoint:
     ) -> None:
         self.settings = settings
         self.outbox = Outbox()
-        self._running = Running()
+        self._running = Running(self._wake)
+        self.submit = self._running.starter.submit
         self._origins = frozenset(origin.lower().rstrip("/") for origin in settings.origins)
         self.desk = Desk(
             self._running,
@@ -135,6 +138,12 @@ class WebSocketEndpoint:
         transport.write(write_opening(key, "" if deflate is None else deflate.response))
         link.open(request.head.partition(b"\r\n\r\n")[2])
 
+    def _wake(self) -> None:
+        self._running.loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self.outbox.gather(self._running.starter.begin_batch)
+
     async def drain(self, deadline: float, *, code: int = GOING_AWAY) -> None:
         """Refuse new clients; close each one with `code` when its running actions have answered.
 
@@ -165,8 +174,10 @@ class Link(asyncio.Protocol):
         "_is_paused",
         "_on_lost",
         "_outbox",
+        "_submit",
         "_transport",
         "session",
+        "task",
     )
 
     def __init__(
@@ -180,6 +191,8 @@ class Link(asyncio.Protocol):
         self._endpoint = endpoint
         self._transport = transport
         self._outbox = endpoint.outbox
+        self._submit = endpoint.submit
+        self.task: asyncio.Task[None] | None = None
         self._on_lost = on_lost
         self._deflate = deflate
         self._frames = FrameReader(
@@ -207,19 +220,16 @@ class Link(asyncio.Protocol):
     # What the session calls.
 
     def send(self, text: bytes) -> None:
-        """Send one text by the end of this turn of the loop."""
-        self._outbox.add(self, text)
-
-    def transmit(self, text: bytes) -> None:
-        """Send one text, unless the connection ends or the client leaves too much unread."""
+        """Send one text by the end of this turn of the loop, unless the connection ends or the
+        client leaves too much unread."""
         if self._is_closing:
             return
         if self._is_paused and self._unread > self._endpoint.settings.outstanding_bytes:
             self.fail(POLICY_VIOLATION, "too much is unread")
         elif self._deflate is None:
-            self._transport.write(write_text(text))
+            self._outbox.add(self._transport, write_text(text))
         else:
-            self._transport.write(self._press(TEXT, text, self._deflate))
+            self._outbox.add(self._transport, self._press(TEXT, text, self._deflate))
 
     @property
     def is_flowing(self) -> bool:
@@ -249,7 +259,7 @@ class Link(asyncio.Protocol):
             return True
         if self._is_paused:
             return False
-        if self._outbox.texts:
+        if self._outbox.frames:
             self._outbox.flush()
         deflate = self._deflate
         if deflate is None:
@@ -291,7 +301,7 @@ class Link(asyncio.Protocol):
     def drop(self) -> None:
         """End the connection at once, whatever is unsent."""
         self._is_closing = True
-        self._transport.abort()
+        cut(self._transport)
 
     def look(self, now: float) -> None:
         """Ask for a sign of life; drop the connection if there was none since the last time."""
@@ -304,18 +314,10 @@ class Link(asyncio.Protocol):
     # What the event loop calls.
 
     def data_received(self, data: bytes) -> None:
+        """Put down what has come; it is read with all else that came in this turn."""
         self._is_heard = True
-        try:
-            text = read_text(data) if self._is_between else None
-            if text is None:
-                self._read(data)
-            else:
-                self.session.receive(text)
-        except FrameError as exc:
-            self.fail(exc.close_code, exc.message)
-        except Exception:
-            _log.exception("a message was not taken")
-            self.fail(INTERNAL_ERROR, "")
+        if self._submit(self, data) > FULL:
+            self.session.hold()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_closing = True
@@ -340,6 +342,21 @@ class Link(asyncio.Protocol):
         self.session.flow()
 
     # Frames.
+
+    def begin(self, data: bytes) -> Rest | None:
+        """Read what has come, and do what it says up to where that must wait."""
+        try:
+            if self._is_between and not self.session.waiting:
+                text = read_text(data)
+                if text is not None:
+                    return self.session.take(text)
+            self._read(data)
+        except FrameError as exc:
+            self.fail(exc.close_code, exc.message)
+        except Exception:
+            _log.exception("a message was not taken")
+            self.fail(INTERNAL_ERROR, "")
+        return None
 
     def _read(self, data: bytes) -> None:
         if self._is_finished:

@@ -1,43 +1,52 @@
-"""The texts of all WebSocket connections on their way out: they leave together, at the end of a
+"""The frames of all WebSocket connections on their way out: they leave together, at the end of a
 turn of the loop.
 
 A transport makes a system call of each write at once, and Python between two system calls finds the
-processor's caches cold: sent one by one, a round trip took a third more.
+processor's caches cold: sent one by one, a round trip took a third more. See docs/decisions/0014.
 """
 
 import asyncio
-from typing import Protocol
+from collections.abc import Callable
 
 _MOST = 500
-"""Texts that wait for the end of the turn; one flood of messages may cause any number."""
-
-
-class Sender(Protocol):
-    """What can send a text at once."""
-
-    def transmit(self, text: bytes) -> None: ...
+"""Frames that wait for the end of the turn; one flood of messages may cause any number."""
+_LARGE = 64 * 1024
+"""Bytes of a frame that does not wait: whether its client reads is to be seen before the next."""
 
 
 class Outbox:
-    """What waits for the end of the turn."""
+    """The frames that wait for the end of the turn."""
 
-    __slots__ = ("_loop", "texts")
+    __slots__ = ("_is_gathering", "_loop", "frames")
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.texts: list[tuple[Sender, bytes]] = []
+        self._is_gathering = False
+        self.frames: list[tuple[asyncio.Transport, bytes]] = []
 
-    def add(self, sender: Sender, text: bytes) -> None:
-        """Send `text` by the end of this turn, in the order of all that are added."""
-        texts = self.texts
-        if not texts:
+    def add(self, transport: asyncio.Transport, frame: bytes) -> None:
+        """Send `frame` by the end of this turn, in the order of all that are added."""
+        frames = self.frames
+        if not frames and not self._is_gathering:
             self._loop.call_soon(self.flush)
-        texts.append((sender, text))
-        if len(texts) > _MOST:
+        frames.append((transport, frame))
+        if len(frames) > _MOST or len(frame) > _LARGE:
+            self.flush()
+
+    def gather(self, work: Callable[[], None]) -> None:
+        """Do some work, and send what it adds at its end."""
+        self._is_gathering = True
+        try:
+            work()
+        finally:
+            self._is_gathering = False
             self.flush()
 
     def flush(self) -> None:
         """Send all of them now."""
-        texts, self.texts = self.texts, []
-        for sender, text in texts:
-            sender.transmit(text)
+        frames, self.frames = self.frames, []
+        for transport, frame in frames:
+            try:
+                transport.write(frame)
+            except RuntimeError:  # it was closed in the meantime
+                continue

@@ -91,9 +91,9 @@ class Session:
         "_pace",
         "_requests",
         "_running",
-        "_submit",
         "connection",
         "task",
+        "waiting",
     )
 
     def __init__(self, desk: Desk, framer: Framer, connection: Connection) -> None:
@@ -101,7 +101,6 @@ class Session:
         self._desk = desk
         self._framer = framer
         self._running = desk.running
-        self._submit = desk.running.starter.submit
         self.task: asyncio.Task[None] | None = None
         self._requests = desk.requests
         self._calls = Calls(
@@ -110,22 +109,40 @@ class Session:
         self._pace = Pace(desk.messages_per_second)
         self._end: tuple[int, str] | None = None
         self._is_held = False
+        self.waiting = 0
 
     def greet(self) -> None:
         """Say the first word."""
         self._framer.send(encode_json({"welcome": self._desk.welcome, "context": "api"}))
 
-    def receive(self, text: bytes) -> None:
-        """Take one message, at the end of this turn of the loop."""
+    def take(self, text: bytes) -> Rest | None:
+        """Take one message now, up to where it must wait. Only if none is `waiting`."""
         self._pace.left -= 1
-        if self._pace.left < 0 and self._pace.is_exceeded():
-            self._framer.send(encode_error(_too_fast(), _trailer(find_id(text))))
-            self._end_if_hopeless()
-            return
-        if self._submit(self, text) > FULL and not self._is_held:
+        if self._pace.left < 0 and not self._keeps_pace(text):
+            return None
+        return self._begin(text)
+
+    def receive(self, text: bytes) -> None:
+        """Take one message, when those before it are begun."""
+        self._pace.left -= 1
+        if self._pace.left >= 0 or self._keeps_pace(text):
+            self.waiting += 1
+            if self._running.starter.submit(self, text) > FULL:
+                self.hold()
+
+    def hold(self) -> None:
+        """Take no more for now: much waits to begin."""
+        if not self._is_held:
             self._is_held = True
             self._framer.pause()
             self._running.starter.hold(self._release)
+
+    def _keeps_pace(self, text: bytes) -> bool:
+        if not self._pace.is_exceeded():
+            return True
+        self._framer.send(encode_error(_too_fast(), _trailer(find_id(text))))
+        self._end_if_hopeless()
+        return False
 
     def takes_frame(self) -> bool:
         """Whether a frame that is no message, but costs as much, may be taken; else ignore it."""
@@ -160,7 +177,11 @@ class Session:
         self._framer.resume()
 
     def begin(self, text: bytes) -> Rest | None:
-        """Do what a message says, up to where it must wait."""
+        """Do what a message that was `waiting` says, up to where it must wait."""
+        self.waiting -= 1
+        return self._begin(text)
+
+    def _begin(self, text: bytes) -> Rest | None:
         if self._end is not None:
             return None
         self._requests.count += 1

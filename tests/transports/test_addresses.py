@@ -9,9 +9,10 @@ import pytest
 
 from actionhero.protocols.http1 import UpgradeRequest
 from actionhero.transports.addresses import Addresses
+from tests.certificates import make_certificate
 from tests.transports import tcp_kit
 from tests.transports.http_kit import GET, request, serving
-from tests.transports.serving import eventually
+from tests.transports.serving import PATIENCE, eventually
 
 UPGRADE = request("GET", "/ws", "Upgrade: websocket", "Connection: Upgrade")
 
@@ -109,3 +110,25 @@ async def test_over_tcp_the_next_is_told_so(
     await eventually(lambda: not kit.server.watch)
     third = await kit.connect()
     assert (await third.ask("detailsView"))["status"] == "OK"
+
+
+async def test_who_only_shakes_hands_is_bounded_too(tmp_path: Path) -> None:
+    made = make_certificate(tmp_path)
+    async with serving(tmp_path, connections_per_address=2, **made.settings) as kit:
+        silent = [await kit.connect() for _ in range(2)]
+        third = await kit.connect()
+        assert await third.read_end() == b""
+        for one in silent:
+            await one.aclose()
+        context = made.client()
+
+        async def status() -> int:
+            try:
+                wire = await kit.connect(ssl=context, server_hostname="localhost")
+            except OSError:
+                return 0
+            return (await wire.ask(GET)).status
+
+        async with asyncio.timeout(PATIENCE):
+            while await status() != 200:
+                pass

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 
 from actionhero.protocols.addresses import bucket_of
 from actionhero.protocols.http1 import Peer
@@ -62,3 +63,9 @@ def peer_of(transport: asyncio.BaseTransport) -> Peer:
     ip, port = peer[:2] if isinstance(peer, tuple) else ("", 0)
     is_secure = transport.get_extra_info("sslcontext") is not None
     return Peer(ip, port, "https" if is_secure else "http")
+
+
+def ip_of(sock: socket.socket) -> str:
+    """Whom a socket leads to; empty for a unix socket. Raises `OSError` if the client has gone."""
+    peer = sock.getpeername()
+    return str(peer[0]) if isinstance(peer, tuple) else ""

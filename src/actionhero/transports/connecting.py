@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import aiofastnet
 from msgspec import Struct
 
+from actionhero.transports.addresses import Addresses, ip_of
 from actionhero.transports.tls import Tls
 
 _RECORD = 16 * 1024 + 64
@@ -29,13 +30,14 @@ Handler: TypeAlias = Callable[[asyncio.AbstractEventLoop, dict[str, Any]], objec
 
 
 class Bounds(Struct, frozen=True):
-    """What bounds the connections: how many there are by `count`, how many there may be, and the
-    seconds for a handshake and for what is unsent at the end."""
+    """What bounds the connections: how many there are by `count`, how many there may be, the
+    seconds for a handshake and for what is unsent at the end, and who shakes hands by address."""
 
     count: Callable[[], int]
     most: int
     handshake_timeout: float
     shutdown_timeout: float
+    addresses: Addresses
 
 
 _NO_LINGER = struct.pack("ii", 1, 0)
@@ -69,8 +71,9 @@ class Connector:
         if self._tls is None:
             await aiofastnet.connect_accepted_socket(self._loop, self._make_protocol, sock)
             return
-        bounds = self._bounds
-        if bounds.count() + self._shaking >= bounds.most:
+        bounds, ip = self._bounds, ip_of(sock)
+        is_full = bounds.count() + self._shaking >= bounds.most
+        if is_full or not bounds.addresses.enter(ip):
             raise OSError(errno.EUSERS, os.strerror(errno.EUSERS))
         self._shaking += 1
         try:
@@ -86,6 +89,7 @@ class Connector:
             )
         finally:
             self._shaking -= 1
+            bounds.addresses.leave(ip)
 
 
 class _Quiet:

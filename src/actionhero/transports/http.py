@@ -18,6 +18,7 @@ from actionhero.protocols.http1_origins import Origins, hosts_of
 from actionhero.protocols.http1_replies import Fields, Heads, read_constant
 from actionhero.settings import WebSettings
 from actionhero.transports.accepting import Acceptor
+from actionhero.transports.addresses import Addresses
 from actionhero.transports.connecting import Bounds, Connector
 from actionhero.transports.http_answers import Answers, Probe
 from actionhero.transports.http_connection import HttpConnection
@@ -97,6 +98,7 @@ class HttpServer:
             settings.connections,
             settings.header_timeout,
             settings.write_timeout,
+            Addresses(settings.connections_per_address, "web.connections_per_address"),
         )
         connector = Connector(lambda: HttpConnection(state), bounds, self.tls)
         self._acceptor = Acceptor(doors, connector.connect, name="HTTP", setting="web.connections")

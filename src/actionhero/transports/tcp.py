@@ -90,6 +90,7 @@ class TcpServer:
             settings.connections,
             min(_HANDSHAKE, settings.idle_timeout),
             settings.write_timeout,
+            Addresses(settings.connections_per_address, "tcp.connections_per_address"),
         )
         connector = Connector(lambda: TcpClient(self._desk), bounds, self.tls)
         self._acceptor = Acceptor(doors, connector.connect, name="TCP", setting="tcp.connections")

@@ -99,7 +99,7 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     write_timeout: Seconds = 30.0
     heartbeat: Seconds = 15.0
     connections: Count = 10_000
-    connections_per_address: Count = 1000
+    connections_per_address: Count = 2000
     trusted_proxies: tuple[str, ...] = ()
     pipelined: Count = 16
 
@@ -138,7 +138,7 @@ class TcpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     idle_timeout: Seconds = 600.0
     write_timeout: Seconds = 30.0
     connections: Count = 10_000
-    connections_per_address: Count = 1000
+    connections_per_address: Count = 2000
     lines_per_second: Rate = 10_000
 
 

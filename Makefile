@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test torture fuzz slow soak lint types imports check lock clean autobahn bench-http bench-websocket bench-files bench-tasks bench-store
+.PHONY: demo test torture fuzz slow soak lint types imports check lock clean autobahn browser bench-http bench-websocket bench-files bench-tasks bench-store
 
 demo: $(STAMP)
 	@$(BIN)/python -m actionhero demo || [ $$? -eq 130 ]
@@ -55,6 +55,11 @@ bench-http bench-websocket bench-files bench-store: bench-%: $(STAMP)
 bench-tasks: $(STAMP)
 	$(BIN)/python -m benchmarks.tasks
 	$(BIN)/python -m benchmarks.tasks_side_by_side
+
+# The pages and the client of browsers in a real Chromium, the distribution's own.
+browser: $(STAMP)
+	$(BIN)/python -m pip install -q --disable-pip-version-check 'playwright>=1.50'
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/clients
 
 # WebSocket by Autobahn's test suite, which needs Python 2.7 and takes an hour.
 autobahn: $(STAMP)

@@ -29,6 +29,7 @@ _TYPES = {
     ".md": "text/markdown",
     ".mjs": "text/javascript",
     ".svg": "image/svg+xml",
+    ".ts": "text/typescript",
     ".txt": "text/plain",
     ".wasm": "application/wasm",
     ".webmanifest": "application/manifest+json",
@@ -42,6 +43,8 @@ _SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 _SLACK = 10_000_000_000
 """Nanoseconds: files that are copied together may be written in any order."""
 _UNKNOWN = "application/octet-stream"
+_OWN = Path(__file__).parent.parent / "public"
+"""The browser's client."""
 
 
 class FoundFile(Struct, frozen=True):
@@ -69,6 +72,15 @@ def find_file(root: str | Path, name: str) -> FoundFile:
         return _find(os.path.realpath(root), name)
     except (OSError, ValueError):
         raise NotFoundError("there is no such file") from None
+
+
+def find_public(root: str | Path, name: str) -> FoundFile:
+    """The file `name` of a public folder; also what the framework brings for browsers, where the
+    folder has nothing of that name. Raises `NotFoundError`."""
+    try:
+        return find_file(root, name)
+    except NotFoundError:
+        return find_file(_OWN, name)
 
 
 def find_in_roots(roots: Sequence[str], path: str) -> FoundFile:

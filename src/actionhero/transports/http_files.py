@@ -33,6 +33,7 @@ from actionhero.transports.files import (
     find_file,
     find_in_roots,
     find_packed,
+    find_public,
 )
 from actionhero.transports.http_packing import LARGEST, PackedFiles, codings, is_compressible
 from actionhero.transports.http_sending import FileBody
@@ -104,7 +105,7 @@ class StaticFiles:
     # In the thread.
 
     def _open_public(self, request: Request, name: str) -> Answer | FileAnswer:
-        found = find_file(self._root, name)
+        found = find_public(self._root, name)
         path, _, query = request.target.partition("?")
         if found.is_index and name and not name.endswith("/"):
             target = f"{path}/?{query}" if query else f"{path}/"

@@ -195,6 +195,24 @@ async def test_a_cancellation_reaches_the_work_where_it_waits(
     assert task.cancelling() == 1
 
 
+async def test_a_cancellation_in_the_turn_of_the_beginning_reaches_the_work(
+    starter: Starter[Begin],
+) -> None:
+    """Also that of a task which is so new that it has not run itself."""
+    ended: list[int] = []
+
+    async def work(number: int) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(number)
+
+    for number in range(3):
+        job = start(starter, lambda number=number: stepped(work(number)))  # type: ignore[misc]
+        start(starter, lambda job=job: job.task.cancel() and None)  # type: ignore[misc]
+    await eventually(lambda: len(ended) == 3)
+
+
 async def test_work_that_cancels_itself_and_ends_harms_nobody(starter: Starter[Begin]) -> None:
     def cancel() -> None:
         task = asyncio.current_task()

@@ -121,7 +121,9 @@ class _Spare:
         self._rest: Rest | None = None
         self._context: Context
         self.go: asyncio.Future[None] = loop.create_future()
-        self.task = asyncio.Task(self._run(), loop=loop, name="request")
+        running = self._run()
+        running.send(None)  # else a cancellation before its first step would not enter it at all
+        self.task = asyncio.Task(running, loop=loop, name="request")
 
     def take(self, rest: Rest, context: Context) -> None:
         """Go on with this."""
@@ -132,6 +134,7 @@ class _Spare:
 
     async def _run(self) -> None:
         try:
+            await _begun()
             await self.go
         except asyncio.CancelledError:
             if self._rest is None:
@@ -140,6 +143,12 @@ class _Spare:
             self.task.cancel()
         if self._rest is not None:
             await _within(self._context, self._rest)
+
+
+@types.coroutine
+def _begun() -> Generator[None, None, None]:
+    """Where a coroutine stands when it has begun and nothing else."""
+    yield
 
 
 @types.coroutine

@@ -121,6 +121,8 @@ async def free(given: Any, more: int = 0) -> None:
         (closed, b'{"action":"a","name":"b","name":"c"}', "'name' is given twice"),
         (closed, b'{"name":"a\\ud800"}', "malformed"),
         (closed, b'{"name":"a","unknown":NaN}', "malformed"),
+        (closed, b'{"name":"a","unknown":"\xff"}', "UTF-8"),
+        (free, b'{"given":1e999}', "out of range"),
         (free, b'{"given":NaN}', "malformed"),
         (free, b'{"given":-Infinity}', "malformed"),
         (free, b'{"given":"\\udc00\\ud800"}', "malformed"),

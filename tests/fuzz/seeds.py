@@ -1,5 +1,6 @@
 """What fuzzing begins with: for each target, inputs that are right or nearly so."""
 
+import gzip
 import zlib
 
 from tests.protocols.framing import BROKEN, SMUGGLED, SOUND
@@ -12,6 +13,18 @@ _REQUESTS = [
     b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x00",
     b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
 ]
+_FORMS = [
+    b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--b--\r\n',
+    b'--b\r\nContent-Disposition: form-data; name="f"; filename="../a.txt"\r\n'
+    b"Content-Type: text/plain\r\n\r\nline\r\n--bee\r\n--b\r\n"
+    b"Content-Disposition: form-data; name=g; filename*=UTF-8''%c3%a4\r\n\r\n\r\n--b--",
+    b"multipart/form-data; boundary=x",
+]
+_PACKED = [gzip.compress(b"abc"), gzip.compress(b"a" * 200), gzip.compress(b"abc")[:-3]]
+_REQUESTS.append(
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b"
+    % (len(_PACKED[0]), _PACKED[0])
+)
 _FIELDS = [
     b"a=b&c=%41+d&a=e",
     b"%zz=%&&=&",
@@ -51,6 +64,7 @@ _JSON = [
     b'{"text":"\\ud83d\\ude00","either":"a","free":{"a":[[[{}]]]}}',
     b'{"text":"\\ud800","number":NaN,"text":1}',
     b'\xfftext=a&number=1&tags=a&tags=b&leaves=[{"name":"x"}]&ratio=nan&when=2026-01-31',
+    b'{"text":"a","ratio":1e999,"free":-1e999,"unknown":1e999}',
     b"[" * 60 + b"]" * 60,
 ]
 
@@ -85,6 +99,8 @@ _OPENINGS = [
 
 SEEDS: dict[str, list[bytes]] = {
     "http1": [_WHOLE + data + more for data in _REQUESTS for more in (b"", SMUGGLED)],
+    "forms": [_WHOLE + form for form in _FORMS],
+    "packed": [_WHOLE + one for one in _PACKED],
     "fields": _FIELDS,
     "cookies": _COOKIES,
     "conditions": _CONDITIONS,

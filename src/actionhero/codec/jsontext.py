@@ -17,7 +17,10 @@ _decode_any = msgspec.json.Decoder().decode
 
 def decode_json(text: bytes) -> Any:
     """The value of a JSON text. Raises `MalformedError`, with the position."""
-    return read_json(_decode_any, text)
+    try:
+        return read_json(_decode_any, text)
+    except msgspec.ValidationError as exc:  # a number that no float can be
+        raise MalformedError(f"JSON cannot be read: {exc}") from exc
 
 
 def read_json(decode: Callable[[bytes], T], text: bytes) -> T:

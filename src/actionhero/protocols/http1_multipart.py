@@ -4,6 +4,7 @@ The library `multipart` finds the parts; what is bounded and refused is here. Wh
 `Part` for each beginning, the bytes of its content as they come, and None for its end.
 """
 
+import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -22,6 +23,7 @@ MOST_PARTS = 1000
 """How many fields and files a form may have together."""
 LONGEST_NAME = 255
 """Characters that the name of a field or file may have."""
+_CONTROL = re.compile(r"[\0-\x08\n-\x1f\x7f]")
 _LONGEST_LINE = 4096
 _MOST_LINES = 8
 _LONGEST_BOUNDARY = 70
@@ -79,6 +81,8 @@ class PartReader:
 
 
 def _read_part(segment: MultipartSegment) -> Part:
+    if any(_CONTROL.search(value) for _, value in segment.headerlist):
+        raise MalformedError("the head of a part of the form has a control character")
     filename = segment.filename
     if filename is not None:
         filename = filename.replace("\\", "/").rpartition("/")[2]

@@ -7,15 +7,10 @@ its rooms waits for it, until it asks with `method=messages`; a client that does
 `rooms.inbox_ttl` has left.
 """
 
-import re
-import secrets
 from typing import Any, Literal
 
 from actionhero import ActionError, Connection, Rooms, action
-from actionhero.rooms.inbox import guest_id
-
-_COOKIE = "sessionID"
-_SECRET = re.compile(r"[\w-]{32}", re.ASCII)
+from actionhero.rooms.guests import guest_of
 
 Method = Literal["roomChange", "roomView", "detailsView", "say", "messages"]
 
@@ -27,7 +22,7 @@ async def chat(
     """Chat over HTTP: `roomChange` to a room (and out of the one before), `roomView` who is there,
     `detailsView` who you are, `say` a message, and get the `messages` of others since you last
     asked."""
-    guest = _guest_of(connection)
+    guest = guest_of(connection)
     mine = await rooms.inboxes.rooms(guest)
     where = room or (mine[0] if mine else "")
     if method == "roomChange":
@@ -58,13 +53,3 @@ async def _change(
     for other in mine:
         if other != room:
             await rooms.inboxes.leave(guest, other)
-
-
-def _guest_of(connection: Connection) -> str:
-    """The id of a client, which gets a cookie if it has none."""
-    secret = connection.cookies.get(_COOKIE, "")
-    if not _SECRET.fullmatch(secret):
-        secret = secrets.token_urlsafe(24)
-        is_secure = connection.scheme == "https"
-        connection.set_cookie(_COOKIE, secret, same_site="Strict", secure=is_secure)
-    return guest_id(secret)

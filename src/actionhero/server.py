@@ -117,11 +117,11 @@ class Server:
         async with self._exits as exits:
             self.services = await exits.enter_async_context(self.app.connected(self.settings))
             await self.services.rooms.start()
+            self._version = _own_version()
             await self._start_worker()
             await self._start_web()
             await self._start_tcp()
             self._started_at = round(time.time() * 1000)
-            self._version = _own_version()
             await self.services.peers.join(self.describe, self.services.peer_functions)
             self.is_ready = True
             self._exits = exits.pop_all()
@@ -221,6 +221,8 @@ class Server:
             stats=services.stats,
             probes={"/healthz": self.health, "/readyz": self.readiness},
             upgrades=upgrades,
+            app_name=self.app.name,
+            version=self._version,
         )
         await self.http.start(self._sockets.get("web", ()), reuse_port=self.reuse_port)
         self._exits.push_async_callback(self.http.aclose)

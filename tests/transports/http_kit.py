@@ -273,6 +273,8 @@ class Kit:
             stats=self.stats,
             probes=probes,
             upgrades=upgrades,
+            app_name="kit",
+            version="1.2.3",
         )
         self._wires: list[Wire] = []
 

@@ -11,8 +11,8 @@ import pytest
 
 from actionhero import Connection, RawBody, UploadedFile
 from actionhero.actions.action import Action
-from tests.transports.http_kit import GET, HELLO, Kit, Reply, request, serving
 from tests.transports.gate import Gate
+from tests.transports.http_kit import GET, HELLO, Kit, Reply, request, serving
 from tests.transports.serving import PATIENCE, eventually
 
 BOUNDARY = "XyZ"

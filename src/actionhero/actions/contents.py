@@ -69,7 +69,7 @@ def _files(
     content = call.content
     files = content.get(name) if isinstance(content, Mapping) else None
     if not files or kind is not UploadedFile:
-        return files
+        return files or None
     if len(files) > 1:
         return InputProblem(name, "too_long", f"one file is expected, got {len(files)}")
     only: UploadedFile = files[0]

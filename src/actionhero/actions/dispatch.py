@@ -106,6 +106,14 @@ class Dispatcher:
             for ready in self._ready[action].values()
         )
 
+    def param_names(self) -> frozenset[str]:
+        """The names of the inputs and files of all actions."""
+        every = [ready for versions in self._ready.values() for ready in versions.values()]
+        names = (name for ready in every for name in ready.inputs.fields)
+        return frozenset(
+            (*names, *(name for action in self._ready for name in self.files_of(action)))
+        )
+
     def takes_raw(self, action: str) -> bool:
         """Whether the action takes the body as it is: the newest version says so for all."""
         contents = self._newest[action].contents

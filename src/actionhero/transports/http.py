@@ -8,7 +8,8 @@ import asyncio
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from actionhero.actions.dispatch import Dispatcher
 from actionhero.actions.ready import Counter
@@ -34,7 +35,8 @@ class HttpServer:
     """Serves actions, files and probes over HTTP/1.1.
 
     `probes` are paths with a function each that gives a status and a JSON value; `upgrades` are
-    paths with what takes a connection over there. With a `server_name`, replies have `Server`.
+    paths with what takes a connection over there. With a `server_name`, replies have `Server`;
+    classic ones tell the `app_name` and `version`.
     Raises `SettingsError` for hosts, origins, header fields and certificates that cannot be ones.
     """
 
@@ -48,13 +50,15 @@ class HttpServer:
         probes: Mapping[str, Probe] | None = None,
         upgrades: Mapping[str, Upgrade] | None = None,
         server_name: str = "",
+        app_name: str = "",
+        version: str = "",
     ) -> None:
         self._settings = settings
         self._origins = origins = _read_origins(settings)
         self._heads = Heads(server_name, _constant_fields(settings, origins))
         self._hosts = hosts_of(settings.hosts, settings.host)
         self._upgrades = dict(upgrades or {})
-        self._answers = Answers(
+        self._answers = _answers_of(settings, app_name, version)(
             dispatcher,
             routes,
             StaticFiles(settings, stats),
@@ -154,6 +158,20 @@ class HttpServer:
         if state.requests:
             self._stats.increment("webServer:numberOfWebRequests", state.requests)
             state.requests = 0
+
+
+def _answers_of(settings: WebSettings, name: str, version: str) -> Callable[..., Answers]:
+    """What makes the answers that the settings ask for."""
+    if settings.envelope == "classic":
+        from actionhero.transports.http_classic import ClassicAnswers
+
+        has_codes = settings.return_error_codes
+        return partial(ClassicAnswers, name=name, version=version, has_codes=has_codes)
+    if settings.jsonp:
+        from actionhero.transports.http_jsonp import JsonpAnswers
+
+        return JsonpAnswers
+    return Answers
 
 
 def _read_origins(settings: WebSettings) -> Origins | None:

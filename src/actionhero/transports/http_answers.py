@@ -168,8 +168,9 @@ class Answers:
         """Who takes in bodies that are not simply kept."""
         return Bodies(settings, limits, self._dispatcher, self.action_of)
 
-    def action_of(self, method: str, path: str) -> str:
-        """The action at a path. Raises an `ActionHeroError` if there is none."""
+    def action_of(self, method: str, target: str) -> str:
+        """The action that a target means. Raises an `ActionHeroError` if there is none."""
+        path = target.partition("?")[0]
         match = self._fixed.get((method, path))
         if match is None:
             if not path.startswith("/api/"):

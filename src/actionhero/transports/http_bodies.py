@@ -1,7 +1,7 @@
 """Who takes in the bodies that are not simply kept: forms of several parts, and packed ones.
 
 It is asked at the head of such a request alone, before any of its body is read, so that what will
-be refused is not sent. What an action takes is known by its path.
+be refused is not sent. What an action takes is known by its target.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ class Space:
 
 
 class Bodies:
-    """The bodies of one server's requests. `action_of` finds the action that a method and path
+    """The bodies of one server's requests. `action_of` finds the action that a method and target
     mean; it raises an `ActionHeroError` if that is none."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Bodies:
     def open(self, method: str, target: str, headers: Mapping[bytes, bytes]) -> BodySink | None:
         """A `SinkOpener`. Raises `UnsupportedMediaError` for what is not read."""
         try:
-            action = self._action_of(method, target.partition("?")[0])
+            action = self._action_of(method, target)
         except ActionHeroError:
             return None  # that will be the answer
         if self._dispatcher.takes_raw(action):

@@ -64,7 +64,7 @@ async def leave_early(place: Place) -> None:
     said = (
         b"GET /api/hel",
         b"POST /api/sum HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n[1,",
-        b"GET /api/large?size=5000000 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /api/large?size=1000000 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET /api/pause HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET /api/count?to=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",

@@ -21,7 +21,9 @@ async def test_each_kind_of_client_does_its_rounds(monkeypatch: pytest.MonkeyPat
 def test_what_is_left_is_told() -> None:
     before = Held(50_000_000, 20, {"a": 1, "b": 2})
     assert not left_over(before, Held(90_000_000, 19, {"a": 1}))
-    assert left_over(before, Held(50_000_000, 22, {"a": 1, "b": 5, "c": 1})) == [
+    assert left_over(
+        before, Held(50_000_000, 22, {"a": 1, "b": 5, "c": 1, "s:{stats}:global t:wait:0.05": 1})
+    ) == [
         "2 descriptors are left",
         "the key b has 3 more",
         "key c",

@@ -255,7 +255,7 @@ def test_a_connection_of_a_request_is_a_whole_one() -> None:
         forwarded_host="example.org",
     )
     for name in Connection.__slots__:
-        if name not in {"_id", "_headers", "connected_at"}:
+        if name not in {"_id", "_headers", "_hearer", "connected_at"}:
             assert getattr(made, name) == getattr(plain, name), name
     assert dict(made.headers) == plain.headers
     assert abs(made.connected_at - plain.connected_at) < 10

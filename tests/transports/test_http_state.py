@@ -1,4 +1,5 @@
 import asyncio
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -12,11 +13,15 @@ from tests.transports.serving import PATIENCE
 
 
 def state(**settings: Any) -> HttpState:
-    return HttpState(WebSettings(**settings), cast("Answers", None), {}, Heads())
+    bodies = SimpleNamespace(open=None)
+    answers = SimpleNamespace(bodies_for=lambda *_: bodies)
+    return HttpState(WebSettings(**settings), cast("Answers", answers), {}, Heads())
 
 
 class Client:
     """All that a connection must be to be counted."""
+
+    address = ""
 
 
 async def test_the_turns_are_short_where_a_limit_is() -> None:

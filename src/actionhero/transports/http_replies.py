@@ -32,7 +32,7 @@ class RequestConnection(Connection):
         self._id = None
         self.transport = "http"
         self.remote_ip, self.remote_port, self.scheme, self.forwarded_host = peer
-        self.session_id = self.hearer = None
+        self.session_id = None
         self.method = request.method
         self._fields = request.headers
         self._headers = None

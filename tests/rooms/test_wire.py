@@ -1,6 +1,7 @@
 """Rooms as the clients of WebSocket and TCP have them, with a real server and a real store."""
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -43,7 +44,7 @@ async def remind(room: str, rooms: Rooms) -> None:
 
 
 SETTINGS = Settings(
-    rooms=RoomSettings(create=("defaultRoom", "r"), history=50),
+    rooms=RoomSettings(create=("defaultRoom", "r"), history=500),
     websocket=WebSocketSettings(outstanding_bytes=64 * 1024),
 )
 
@@ -235,15 +236,21 @@ async def test_a_slow_websocket_reader_misses_nothing_and_holds_nobody_up(
     writer.write(bytes((0x81, 0x80 | len(join))) + bytes(4) + join)
     quick = await server.websocket()
     await ask(quick, "roomAdd", room="r")
+    quick_id = (await ask(quick, "detailsView"))["data"]["id"]
     text = "x" * 60_000
-    for number in range(40):  # nobody reads these 2.4 MB at the slow end
-        await server.services.rooms.say("r", {"number": number, "text": text})
-        assert (await quick.receive())["message"]["number"] == number
-    attendees = server.services.rooms._hall._attendees.values()
-    (slow,) = (one for one in attendees if one.members["r"].waiting is not None)
-    found = b""
-    while b'"number":39' not in found:
+    attendees = server.services.rooms._hall._attendees
+    slow = next(one for id, one in attendees.items() if id != quick_id).members["r"]
+    await until(lambda: slow.waiting is None)
+    count = 0
+    while slow.waiting is None or count % 10:  # the kernel holds some megabytes
+        await server.services.rooms.say("r", {"number": count, "text": text})
+        assert (await quick.receive())["message"]["number"] == count
+        count += 1
+    found = bytearray()
+    last = b'"number":%d,' % (count - 1)
+    while last not in found[-200_000:]:
         async with asyncio.timeout(20):
-            found = found[-20:] + await reader.read(65536)
-    await until(lambda: slow.members["r"].waiting is None)
+            found += await reader.read(65536)
+    assert [int(n) for n in re.findall(rb'"number":(\d+),', found)] == list(range(count))
+    await until(lambda: slow.waiting is None)
     writer.close()

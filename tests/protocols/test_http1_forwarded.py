@@ -1,4 +1,8 @@
+from ipaddress import ip_address
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actionhero.errors import HttpProtocolError, SettingsError
 from actionhero.protocols.addresses import bucket_of
@@ -73,6 +77,7 @@ def test_what_is_no_address_is_refused(name: str) -> None:
         ("203.0.113.5, unknown, 10.0.0.2", "10.0.0.2"),  # what is known up to the riddle
         ("203.0.113.5,", "10.0.0.1"),
         ("203.0.113.5, 999.1.1.1", "10.0.0.1"),
+        ("fe80::1%<script>", "10.0.0.1"),
         ("127.0.0.1", "127.0.0.1"),
         ("1" * 1000, "10.0.0.1"),
         ("é, \x80", "10.0.0.1"),
@@ -110,6 +115,31 @@ def test_the_host_is_checked_like_any() -> None:
     for host in (b"evil.example", b"a.example/", b"a.example evil"):
         with pytest.raises(HttpProtocolError):
             proxies.look_behind(PROXY, {b"x-forwarded-host": host})
+
+
+ADDRESSES = st.ip_addresses().map(str) | st.sampled_from(["10.0.0.2", "unknown", "", "[::1]:8"])
+FIELDS = st.binary(max_size=60) | st.lists(ADDRESSES, max_size=6).map(
+    lambda parts: ", ".join(parts).encode()
+)
+
+
+@given(FIELDS, FIELDS, FIELDS)
+def test_whatever_is_said_the_client_has_an_address(
+    addresses: bytes, proto: bytes, host: bytes
+) -> None:
+    headers = {
+        b"x-forwarded-for": addresses,
+        b"x-forwarded-proto": proto,
+        b"x-forwarded-host": host,
+    }
+    try:
+        seen = Proxies(("10.0.0.0/8",), ALL_HOSTS).look_behind(PROXY, headers)
+    except HttpProtocolError:
+        return
+    ip_address(seen.ip)
+    assert bucket_of(seen.ip)
+    assert seen.scheme in {"http", "https"}
+    assert seen.host.isprintable()
 
 
 @pytest.mark.parametrize(

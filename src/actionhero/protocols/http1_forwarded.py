@@ -92,6 +92,8 @@ def _read_address(text: str) -> _Address | None:
         text = text[1 : text.find("]")]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
+    if "%" in text:  # a zone may be any text, and means nothing elsewhere
+        return None
     try:
         address = ip_address(text)
     except ValueError:

@@ -60,7 +60,7 @@ class HttpConnection(HttpLink):
         state = self._state
         error = state.admit(self, self._peer)
         self.due = state.due(state.settings.header_timeout)
-        if error is not None:  # not now: aiofastnet 1.2 goes on to read from what is closed here
+        if error is not None:  # not now: not every transport bears to be closed within this call
             state.loop.call_soon(self._turn_away, error)
 
     def data_received(self, data: bytes) -> None:

@@ -83,7 +83,7 @@ class TcpClient(TcpLink):
             error = ActionError("too many connections", code="too_many_connections", status=503)
             self._send(encode_error(error, b',"context":"api"}'))
             self._is_closed = True
-            # not now: aiofastnet 1.2 goes on to read from what is closed here
+            # not now: not every transport bears to be closed within this call
             asyncio.get_running_loop().call_soon(self._transport.close)
             return
         self._address = peer.ip

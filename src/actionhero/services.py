@@ -36,6 +36,9 @@ from actionhero.store.keys import Keys
 from actionhero.tasks.queue import Tasks
 from actionhero.tasks.task import Task
 
+PROVIDED = frozenset((Stats, Cache, Peers, Rooms, Tasks, Settings, Sessions, Dispatcher))
+"""The types of what every app hands in, beside itself and what its initializers provide."""
+
 
 class Services:
     """The services of one process. `server` is its id: unique to this run, readable by people."""

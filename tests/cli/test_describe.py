@@ -7,8 +7,22 @@ import msgspec
 import pytest
 from msgspec import Meta, Struct
 
-from actionhero import App, Connection, Stats
+from actionhero import (
+    App,
+    Cache,
+    Connection,
+    Peers,
+    RawBody,
+    Rooms,
+    Session,
+    Settings,
+    Stats,
+    Tasks,
+    UploadedFile,
+)
 from actionhero.cli.describe import describe_inputs, inputs_of, kind_in_words
+from actionhero.services import PROVIDED
+from actionhero.settings import StoreSettings
 
 
 class Point(Struct):
@@ -69,3 +83,28 @@ async def test_what_is_handed_in_is_no_input() -> None:
         ("b", False, '"x"'),
         ("c", False, "null"),
     ]
+
+
+async def test_whatever_an_app_hands_in_is_no_input() -> None:
+    app = App("test")
+
+    @app.action
+    async def one(
+        a: int,
+        connection: Connection,
+        session: Session,
+        raw: RawBody,
+        own: App,
+        stats: Stats,
+        cache: Cache,
+        tasks: Tasks,
+        peers: Peers,
+        rooms: Rooms,
+        settings: Settings,
+    ) -> None: ...
+    @app.action
+    async def two(a: int, file: UploadedFile, more: list[UploadedFile]) -> None: ...
+
+    assert list(inputs_of(app, one).fields) == list(inputs_of(app, two).fields) == ["a"]
+    async with app.connected(Settings(store=StoreSettings(url="embedded::memory:"))) as services:
+        assert all(services.provides(kind) for kind in PROVIDED)

@@ -88,7 +88,7 @@ async def test_the_demo_can_be_tried_line_by_line(tmp_path: Path) -> None:
     )
     try:
         lines = await printed_lines(process)
-        assert len(lines) == 15
+        assert len(lines) == 16
         await asyncio.gather(*(paste(line, tmp_path) for line in lines))
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -18,6 +18,11 @@ from actionhero.sessions import Session, Sessions
 from actionhero.stats import Meter
 
 _EACH = (Connection, Session)
+
+
+def is_of_call(kind: Any) -> bool:
+    """Whether a parameter of this type is handed in as what belongs to the call itself."""
+    return kind in _EACH or is_content(kind)
 """What is handed in anew for each call."""
 
 
@@ -77,7 +82,7 @@ class Ready:
         self.action = action
         self.inputs: Inputs = compile_inputs(
             action.function,
-            lambda kind: kind in _EACH or is_content(kind) or provider.provides(kind),
+            lambda kind: is_of_call(kind) or provider.provides(kind),
         )
         injected = self.inputs.injected.items()
         self.connections = tuple(name for name, kind in injected if kind is Connection)
@@ -86,7 +91,7 @@ class Ready:
         self.fixed = {
             name: provider.provide(kind)
             for name, kind in injected
-            if kind not in _EACH and not is_content(kind)
+            if not is_of_call(kind)
         }
         self.contents = Contents(action.function, self.inputs.injected) or None
         self.layers = (*middleware, *action.middleware)

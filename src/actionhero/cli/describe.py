@@ -60,17 +60,13 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
 
 def inputs_of(app: "App", action: "Action") -> "Inputs":
     """The compiled inputs of an action whose app does not run."""
+    from actionhero.actions.ready import is_of_call
     from actionhero.app import App
-    from actionhero.cache import Cache
     from actionhero.codec import compile_inputs
-    from actionhero.connections import Connection
-    from actionhero.settings import Settings
-    from actionhero.stats import Stats
-    from actionhero.tasks.queue import Tasks
+    from actionhero.services import PROVIDED
 
-    provided = {Connection, App, Stats, Cache, Tasks, Settings}
-    provided |= {one.provides for one in app.definitions.initializers}
-    return compile_inputs(action.function, lambda kind: kind in provided)
+    provided = {App, *PROVIDED, *(one.provides for one in app.definitions.initializers)}
+    return compile_inputs(action.function, lambda kind: is_of_call(kind) or kind in provided)
 
 
 def kind_in_words(schema: dict[str, Any]) -> str:

@@ -33,8 +33,10 @@ class EchoSession(Session):
     def greet(self) -> None:
         """Say nothing."""
 
-    def receive(self, text: bytes) -> None:
+    def take(self, text: bytes) -> None:
         self._framer.send(text)
+
+    receive = take
 
 
 class EchoLink(websocket.Link):

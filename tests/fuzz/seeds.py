@@ -25,6 +25,7 @@ _REQUESTS.append(
     b"POST / HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b"
     % (len(_PACKED[0]), _PACKED[0])
 )
+_REQUESTS.append(_REQUESTS[-1].replace(b"Host", b"Connection: Upgrade\r\nUpgrade: h2c\r\nHost", 1))
 _FIELDS = [
     b"a=b&c=%41+d&a=e",
     b"%zz=%&&=&",

@@ -160,7 +160,7 @@ class RequestParser:
                     raise self._refuse(spaces_error())
                 self._parser.feed_data(piece)
             except httptools.HttpParserUpgrade:  # comes with the end of a head, so of the piece
-                data, end = self._read_on(data[end:]), 0
+                self._read_on(data, end)
             except (httptools.HttpParserError, HttpProtocolError) as exc:
                 self._stop(exc)
             start = end
@@ -336,16 +336,21 @@ class RequestParser:
 
     # Upgrades.
 
-    def _read_on(self, rest: bytes) -> bytes:
-        """Hand over the request that has just come, with the `rest` of the input, or have both read
-        on without its upgrade; what is returned is to be read."""
+    def _read_on(self, data: bytes, end: int) -> None:
+        """Hand over the request whose head has just come, with all that follows its `end`; or read
+        that head again without its upgrade."""
         request = self._ready.pop()
         self._restart()
         if is_upgrade(request, self._upgrades):
             self._is_done = True
             head = write_head(request, request.headers)
-            self._ready.append(structs.replace(request, upgrade=head + rest))
-            return b""
+            self._ready.append(structs.replace(request, upgrade=head + data[end:]))
+            return
         self._is_done = False
         headers = {name: value for name, value in request.headers.items() if name != b"upgrade"}
-        return write_head(request, headers) + rest
+        head = write_head(request, headers)
+        self._fed = len(head)
+        try:
+            self._parser.feed_data(head)
+        except httptools.HttpParserError as exc:
+            self._stop(exc)

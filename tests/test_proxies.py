@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from actionhero import App, Connection
+from actionhero.errors import SettingsError
 from actionhero.settings import Settings, WebSettings
 from actionhero.testing import TestServer
 
@@ -109,3 +110,9 @@ async def test_a_websocket_is_the_clients_too(trusting: TestServer) -> None:
         assert '"ip":"203.0.113.5","scheme":"https","host":"www.example"' in str(
             await websocket.recv()
         )
+
+
+async def test_a_proxy_that_is_none_stops_the_start() -> None:
+    settings = Settings(env="test", web=WebSettings(trusted_proxies=("nowhere",)))
+    with pytest.raises(SettingsError, match=r"web\.trusted_proxies: 'nowhere'"):
+        await TestServer(make_app(), settings=settings).__aenter__()

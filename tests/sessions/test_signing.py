@@ -1,6 +1,7 @@
 import pytest
 
 from actionhero.errors import SettingsError
+from actionhero.sessions import Sessions
 from actionhero.sessions.signing import Secrets, new_session_id, read_signed, sign
 from actionhero.settings import SessionSettings
 from actionhero.store.client import StoreClient
@@ -81,3 +82,9 @@ async def test_made_up_cookies_have_the_store_asked_seldom(store: StoreClient, k
     await store.execute("DEL", keys.session_secret)
     assert [await secrets.look_again() for _ in range(100)] == [False] * 100
     assert await store.execute("EXISTS", keys.session_secret) == 0
+
+
+@pytest.mark.parametrize("cookie", ["", "two words", "a=b", "ü", "a;b"])
+def test_a_cookie_has_a_name(store: StoreClient, keys: Keys, cookie: str) -> None:
+    with pytest.raises(SettingsError, match=r"session\.cookie: .* is not a cookie name"):
+        Sessions(store, keys, SessionSettings(cookie=cookie), {})

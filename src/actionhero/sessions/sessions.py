@@ -15,14 +15,14 @@ from collections.abc import Container, Mapping
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from actionhero.errors import CsrfError, SessionError
+from actionhero.connections import Connection
+from actionhero.errors import CsrfError, SessionError, SettingsError
 from actionhero.protocols.same_origin import comes_from
 from actionhero.sessions.session import Changes, Session
 from actionhero.sessions.signing import Secrets, new_session_id, read_signed, sign
 from actionhero.store.scripts import Script
 
 if TYPE_CHECKING:
-    from actionhero.connections import Connection
     from actionhero.settings import SessionSettings
     from actionhero.store.client import StoreClient
     from actionhero.store.keys import Keys
@@ -43,7 +43,7 @@ class Proof(Enum):
 
 class Sessions:
     """The sessions of one app. `origins` may use them beside the server's own, over HTTP and over
-    WebSocket. Raises `SettingsError` for secrets that are none."""
+    WebSocket. Raises `SettingsError` for secrets and a name of the cookie that are none."""
 
     def __init__(
         self,
@@ -54,14 +54,14 @@ class Sessions:
     ) -> None:
         self._store = store
         self._keys = keys
-        self._cookie = settings.cookie
+        self._cookie = _check_cookie(settings.cookie)
         self._max_age = settings.max_age
         self._life = round(settings.max_age * 1000)
         self._most = settings.max_bytes
         self._origins = origins
         self._secrets = Secrets(store, keys, settings)
 
-    async def open(self, connection: "Connection", proof: Proof) -> "OpenSession":
+    async def open(self, connection: Connection, proof: Proof) -> "OpenSession":
         """The session of a call. Raises `CsrfError`, `StoreError`."""
         await self._secrets.prepare()
         own = connection.session_id
@@ -78,7 +78,7 @@ class Sessions:
             connection.session_id = session.id
         return home
 
-    async def _read_cookie(self, connection: "Connection") -> str | None:
+    async def _read_cookie(self, connection: Connection) -> str | None:
         token = connection.cookies.get(self._cookie)
         if not token:
             return None
@@ -88,7 +88,7 @@ class Sessions:
         return found
 
     def _check(
-        self, connection: "Connection", session: Session, proof: Proof, has_cookie: bool
+        self, connection: Connection, session: Session, proof: Proof, has_cookie: bool
     ) -> None:
         trusted = self._origins.get(connection.transport, ())
         is_ours = comes_from(connection.headers, connection.host, connection.scheme, trusted)
@@ -153,7 +153,7 @@ class Sessions:
                 "(session.max_bytes); keep large things elsewhere and their id here"
             )
 
-    def give_cookie(self, connection: "Connection", id: str | None) -> None:
+    def give_cookie(self, connection: Connection, id: str | None) -> None:
         """Have the reply carry a session's cookie; None has the client forget it."""
         lines = connection.reply_headers or []
         begin = f"{self._cookie}="
@@ -168,12 +168,20 @@ class Sessions:
         )
 
 
+def _check_cookie(name: str) -> str:
+    try:
+        Connection("http").set_cookie(name, "x", secure=True)
+    except ValueError as exc:
+        raise SettingsError(f"session.cookie: {exc}") from exc
+    return name
+
+
 class OpenSession:
     """A session while its call runs. `has_cookie`: it is known by the client's cookie."""
 
     __slots__ = ("_sessions", "connection", "has_cookie", "is_cookie_due", "session")
 
-    def __init__(self, sessions: Sessions, connection: "Connection", *, has_cookie: bool) -> None:
+    def __init__(self, sessions: Sessions, connection: Connection, *, has_cookie: bool) -> None:
         self._sessions = sessions
         self.connection = connection
         self.has_cookie = has_cookie
@@ -242,7 +250,7 @@ class OpenSession:
         if connection.transport == "http":
             self._answer(connection)
 
-    def _answer(self, connection: "Connection") -> None:
+    def _answer(self, connection: Connection) -> None:
         """What the reply says of the session; it is nobody else's to keep."""
         if self.is_cookie_due:
             self._sessions.give_cookie(connection, self.session.id)

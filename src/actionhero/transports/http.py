@@ -85,7 +85,7 @@ class HttpServer:
     ) -> None:
         """Listen where the settings say, or on sockets that listen already.
 
-        Raises `ListenError` with what to do about it.
+        Raises `ListenError` with what to do about it, `SettingsError` for proxies that are none.
         """
         state = HttpState(
             self._settings,

@@ -58,7 +58,8 @@ class Start(Protocol):
 
 @pytest.fixture
 async def start(store: StoreClient, keys: Keys) -> AsyncIterator[Start]:
-    """Starts servers on the shared store; all are closed at the end, and leave no key."""
+    """Starts servers on the shared store; all are closed at the end. Fails the test if a key of
+    theirs is left then."""
     exits = contextlib.AsyncExitStack()
 
     async def begin(name: str = "one", *definitions: RoomDefinition, **settings: Any) -> Rooms:
@@ -70,6 +71,7 @@ async def start(store: StoreClient, keys: Keys) -> AsyncIterator[Start]:
 
     async with exits:
         yield begin
+    assert await store.execute("KEYS", "*#*") == []
 
 
 async def until(holds: Callable[[], Any]) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from actionhero.errors import DefinitionError
 from actionhero.store.client import StoreClient
-from actionhero.store.keys import QUEUE_KEYS, Keys, check_queue_name
+from actionhero.store.keys import QUEUE_KEYS, Keys, check_queue_name, is_room_name
+from actionhero.store.room_scripts import Entry, Position, Retention, RoomScripts, position
 from actionhero.store.task_scripts import Arrivals, Later, Occurring, QueueScripts, read_lua
 from actionhero.tasks.record import new_record, record_head
 
@@ -32,6 +33,52 @@ def test_all_keys_of_a_queue_share_one_tag() -> None:
 
 def test_all_keys_of_the_stats_share_one_tag() -> None:
     assert {tag_of(key) for key in Keys("shop").stats("host-1:ab")} == {"stats"}
+
+
+def test_all_keys_of_a_room_share_one_tag() -> None:
+    keys = Keys("shop")
+    assert {tag_of(key) for key in keys.room("lobby:1")} == {"room:lobby:1"}
+    of_all = (keys.room_names, *keys.room_server("s:1"), keys.inbox("g"))
+    assert {tag_of(key) for key in of_all} == {"rooms"}
+
+
+@pytest.mark.parametrize("name", ["lobby", "a:b/c#d@e.f+g-h_1", "x" * 100])
+def test_names_that_a_room_may_have(name: str) -> None:
+    assert is_room_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "{a}", "x" * 101, "é", "a\n", '"'])
+def test_names_that_a_room_may_not_have(name: str) -> None:
+    assert not is_room_name(name)
+
+
+async def test_every_script_of_a_room_stays_in_its_slot(client: StoreClient) -> None:
+    reader, writer = await asyncio.open_unix_connection(client.url.path)
+    writer.write(b"MONITOR\r\n")
+    assert await reader.readline() == b"+OK\r\n"
+    scripts, keep = RoomScripts(client, Keys("app")), Retention(1, 1_000, announces=True)
+    await scripts.create("r")
+    await scripts.enter("s", 1_000, ["r"])
+    await scripts.join("r", "s", [Entry("a", 0, b'{"id":"a"}'), Entry("b", 0, b'{"id":"b"}')], keep)
+    at = position(await scripts.say("r", b"{}", keep))
+    await scripts.read([("r", Position(at.epoch, 1), keep)], 10)
+    await scripts.view("r", 10)
+    await scripts.leave("r", "s", ["a"], keep)
+    await scripts.clear("r", "s", keep)
+    await scripts.beat("s", 0, is_new=True)
+    await scripts.bury("s", ["r"])
+    await scripts.open_inbox("g", "r", at, 1_000)
+    await scripts.take("g", 1_000, [("r", at, at)])
+    await scripts.destroy("r")
+    await client.execute("ECHO", "-- marker --")
+    of_room: set[str] = set()
+    while b"-- marker --" not in (line := await reader.readline()):
+        if b" lua] " in line:
+            of_room.update(key.decode() for key in re.findall(rb'"(app:[^"]*)"', line))
+    writer.close()
+    await writer.wait_closed()
+    assert {tag_of(key) for key in of_room} == {"room:r", "rooms"}
+    assert len(of_room) > 6
 
 
 def test_queues_do_not_share_keys() -> None:

@@ -106,3 +106,54 @@ async def test_a_peer_that_does_not_confirm() -> None:
         with pytest.raises(StoreUnavailableError, match="not confirmed"):
             await own.subscribe("a")
         await own.aclose()
+
+
+async def test_channels_come_and_go(client: StoreClient) -> None:
+    listener = await client.subscribe("a")
+    await listener.add("b")
+    await asyncio.gather(*(listener.add(name) for name in "cde"))
+    listener.remove("a")
+    await client.execute_many([("PUBLISH", name, name) for name in "abcde"])
+    async with asyncio.timeout(20):
+        assert [(await anext(listener)).channel for _ in range(4)] == ["b", "c", "d", "e"]
+    for name in "bcde":
+        listener.remove(name)
+    adding = asyncio.create_task(listener.add("b"))  # at once again, before the answer
+    await adding
+    await client.execute("PUBLISH", "b", 1)
+    assert await anext(listener) == ("b", b"1")
+    await listener.aclose()
+    with pytest.raises(StoreUnavailableError):
+        await listener.add("x")
+    listener.remove("x")
+
+
+async def test_channels_that_came_later_are_heard_after_a_gap(
+    server_url: StoreUrl, client: StoreClient
+) -> None:
+    own = await StoreClient.connect(server_url)
+    listener = await own.subscribe("a")
+    await listener.add("b")
+    listener.remove("a")
+    await client.execute("CLIENT", "KILL", "TYPE", "pubsub")
+    async with asyncio.timeout(20):
+        assert await anext(listener) == GAP
+    assert await client.execute("PUBLISH", "a", 1) == 0
+    assert await client.execute("PUBLISH", "b", 2) == 1
+    listener.remove("b")
+    await client.execute("CLIENT", "KILL", "TYPE", "pubsub")
+    await until(lambda: listener.is_connected)  # also without a channel
+    await own.aclose()
+
+
+async def test_a_channel_that_is_not_confirmed(
+    server_url: StoreUrl,
+) -> None:
+    async with Proxy(server_url.path) as proxy:
+        own = await StoreClient.connect(f"valkey://127.0.0.1:{proxy.port}", command_timeout=0.4)
+        listener = await own.subscribe("a")
+        proxy.freeze()
+        with pytest.raises(StoreUnavailableError, match="not confirmed"):
+            await listener.add("b")
+        assert list(listener.channels) == ["a"]
+        await own.aclose()

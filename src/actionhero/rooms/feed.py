@@ -15,7 +15,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from actionhero.errors import StoreError
+from actionhero.errors import StoreUnavailableError
 from actionhero.rooms.local import TURN, LocalRoom
 from actionhero.rooms.message import read_frame
 from actionhero.store.room_scripts import Portion, RoomScripts
@@ -111,7 +111,7 @@ class Feed:
             try:
                 asked = [(room.name, room.position, room.rules.keep) for room in part]
                 portions = await self._scripts.read(asked, PAGE)
-            except StoreError:
+            except StoreUnavailableError:
                 await asyncio.sleep(_RETRY_EVERY)
                 ill = part + ill
                 continue

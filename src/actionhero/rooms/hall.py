@@ -22,6 +22,7 @@ from actionhero.errors import (
     RoomError,
     RoomFullError,
     StoreError,
+    StoreUnavailableError,
     UnknownRoomError,
 )
 from actionhero.rooms.feed import PAGE, Feed
@@ -246,7 +247,7 @@ class Hall:
         since = Position(local.epoch or "", member.after)
         try:
             portion = (await self._scripts.read([(local.name, since, local.rules.keep)], PAGE))[0]
-        except StoreError:
+        except StoreUnavailableError:
             await asyncio.sleep(_RETRY_EVERY)
             return False
         if member.is_gone or portion is None or portion.now.epoch != local.epoch:

@@ -161,10 +161,7 @@ class Presence:
         """Take the members of a dead server out of its rooms."""
         while rooms := await self._scripts.rooms_of(name):
             await asyncio.gather(
-                *(
-                    self._scripts.leave(room, name, (), self._book.rules(room).keep)
-                    for room in rooms
-                )
+                *(self._scripts.clear(room, name, self._book.rules(room).keep) for room in rooms)
             )
             await self._scripts.bury(name, rooms)
         await self._scripts.bury(name, ())

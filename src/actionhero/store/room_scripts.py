@@ -214,15 +214,21 @@ class RoomScripts:
         return all(reply is not None for reply in replies)
 
     async def leave(self, room: str, server: str, ids: Sequence[str], keep: Retention) -> int:
-        """Let members of one server go; all of them, if none is named. How many went."""
+        """Let members of one server go. How many went."""
         await self.ready()
-        parts = [ids[at : at + _PAGE] for at in range(0, len(ids), _PAGE)] or [()]
+        parts = [ids[at : at + _PAGE] for at in range(0, len(ids), _PAGE)]
         head = (server, int(keep.announces), self._run, keep.messages, keep.age)
         replies = await self._store.execute_many(
             [_script("room_leave").command(self._keys.room(room), (*head, *part)) for part in parts]
         )
         _check(*replies)
         return sum(reply or 0 for reply in replies)
+
+    async def clear(self, room: str, server: str, keep: Retention) -> None:
+        """Let all members of one server go, some at a time."""
+        args = (server, int(keep.announces), self._run, keep.messages, keep.age)
+        while await _script("room_leave")(self._store, self._keys.room(room), args):
+            pass
 
     def say(self, room: str, envelope: bytes, keep: Retention) -> "asyncio.Future[Reply]":
         """Say something; `position` reads the reply. Call `ready` before."""

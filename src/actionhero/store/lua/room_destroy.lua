@@ -1,8 +1,8 @@
 -- A room and all of it goes, and who listens is told.
 for _, server in ipairs(call('SMEMBERS', SERVERS)) do
-  call('DEL', MEMBERS .. server)
+  call('UNLINK', MEMBERS .. server)
 end
-call('DEL', META, HISTORY, SERVERS)
+call('UNLINK', META, HISTORY, SERVERS)
 call('PUBLISH', CHANNEL,
   epoch .. ':' .. text(offset + 1) .. ':' .. text(now) .. ':{"kind":"destroyed"}')
 return 1

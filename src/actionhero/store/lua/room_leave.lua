@@ -1,9 +1,9 @@
--- Members of one server go: those that are named, or all.
+-- Members of one server go: those that are named, or (none is) any 500 of them.
 -- ARGV: server, whether to announce, run of the store, history: at most, ms; then ids…
 -- What is in the room by another server, or an earlier run of this one, is not announced.
 -- Returns how many went.
 local key, gone = MEMBERS .. ARGV[1], 0
-local ids = #ARGV > 5 and {unpack(ARGV, 6)} or call('HKEYS', key)
+local ids = #ARGV > 5 and {unpack(ARGV, 6)} or call('HRANDFIELD', key, 500)
 
 local function is_elsewhere(id)
   for _, server in ipairs(call('SMEMBERS', SERVERS)) do

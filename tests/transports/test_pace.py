@@ -8,6 +8,7 @@ from websockets.exceptions import ConnectionClosed
 
 from actionhero.transports.pace import Pace
 from tests.transports import tcp_kit, ws_kit
+from tests.transports.serving import eventually
 
 
 class Clock:
@@ -108,3 +109,21 @@ async def test_frames_without_content_count_too(start_ws: ws_kit.Start, kind: st
         pongs += 1
     assert frame == (0x8, (1008).to_bytes(2, "big") + b"too many messages")
     assert pongs <= 15
+
+
+async def test_who_is_to_be_closed_is_told_nothing_more(start_ws: ws_kit.Start) -> None:
+    kit = await start_ws(messages_per_second=5)
+    raw = await kit.open_raw()
+    raw.send(0x1, b'{"event": "action", "params": {"action": "wait"}, "messageId": 0}')
+    await eventually(lambda: kit.gate.entered == 1)
+    for n in range(1, 40):
+        raw.send(0x1, b'{"event": "detailsView", "messageId": %d}' % n)
+    (link,) = kit.endpoint.watch
+    await eventually(lambda: link.session._end is not None)
+    kit.gate.opened.set()
+    texts = []
+    while (frame := await raw.read())[0] == 0x1:
+        texts.append(frame[1])
+    assert sum(b"too_many_requests" in text for text in texts) < 15
+    assert b'"waited"' in texts[-1]
+    assert frame[1][:2] == (1008).to_bytes(2, "big")

@@ -140,8 +140,9 @@ class Session:
     def _keeps_pace(self, text: bytes) -> bool:
         if not self._pace.is_exceeded():
             return True
-        self._framer.send(encode_error(_too_fast(), _trailer(find_id(text))))
-        self._end_if_hopeless()
+        if self._end is None:
+            self._framer.send(encode_error(_too_fast(), _trailer(find_id(text))))
+            self._end_if_hopeless()
         return False
 
     def takes_frame(self) -> bool:

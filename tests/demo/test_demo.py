@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from actionhero import App
 from actionhero.demo import app
 from actionhero.demo.websocket import main as websocket_main
 from actionhero.testing import TestServer
@@ -175,6 +176,24 @@ async def test_the_line_for_websockets_works(
     code = await asyncio.to_thread(websocket_main, [url, "hello", "name=Ada"])
     assert code == 0
     assert '"greeting":"Hello, Ada."' in capsys.readouterr().out
+
+
+async def test_the_line_for_websockets_shows_all_of_a_stream(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    quick = App("quick")
+
+    @quick.action
+    async def count() -> AsyncIterator[int]:
+        yield 1
+        yield 2
+
+    async with TestServer(quick) as server:
+        url = f"ws://127.0.0.1:{server.server.http_port}/ws"
+        assert await asyncio.to_thread(websocket_main, [url, "count"]) == 0
+    shown = capsys.readouterr().out
+    assert '"data":2' in shown
+    assert '"status":"OK"' in shown
 
 
 def test_the_line_for_websockets_says_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:

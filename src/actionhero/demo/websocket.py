@@ -15,7 +15,7 @@ _USAGE = "usage: python -m actionhero.demo.websocket URL ACTION [name=value ...]
 
 
 class Caller(WSListener):
-    """Sends one message and prints what comes, until the answer to it."""
+    """Sends one message and prints what comes, until the answer to it; of a stream, all values."""
 
     def __init__(self, message: bytes) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Caller(WSListener):
         text = frame.get_payload_as_bytes() if frame.msg_type == WSMsgType.TEXT else b""
         if text:
             sys.stdout.write(text.decode() + "\n")
-        if b'"messageId"' in text or frame.msg_type == WSMsgType.CLOSE:
+        if b'"context":"response"' in text or frame.msg_type == WSMsgType.CLOSE:
             transport.send_close()
             transport.disconnect()
 

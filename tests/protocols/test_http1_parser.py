@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actionhero.errors import HttpProtocolError, TooLargeError
-from actionhero.protocols.http1 import Request
+from actionhero.protocols.http1 import BodySink, Request
 from actionhero.protocols.http1_parser import RequestParser
 from tests.protocols.framing import BROKEN, CHUNKED, LIMITS, SMUGGLED, SOUND, get, post
 
@@ -405,3 +405,119 @@ def test_no_bytes_break_the_parser(data: bytes) -> None:
     parser.feed(data)
     parser.close()
     assert parser.feed(data) == []
+
+
+class Sink(BodySink):
+    """Keeps what is poured into it, and refuses what has a `!`."""
+
+    is_full = False
+
+    def __init__(self, limit: int = 200) -> None:
+        self.limit = limit
+        self.received = 0
+        self.on_ready = None
+        self.parts: list[bytes] = []
+        self.ends = 0
+        self.is_closed = False
+        self.body: bytes | None = None
+
+    def feed(self, part: bytes) -> None:
+        self.received += len(part)
+        self.parts.append(part)
+        if b"!" in part:
+            raise HttpProtocolError("no", 422)
+
+    def end(self) -> bytes | None:
+        self.ends += 1
+        if self.received == 3:
+            raise HttpProtocolError("three", 422)
+        return self.body
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+MULTIPART = b"Content-Type: Multipart/form-data; boundary=a"
+
+
+def sinking(sink: Sink) -> RequestParser:
+    return RequestParser(LIMITS, open_sink=lambda method, target, headers: sink)
+
+
+@FEEDS
+def test_a_body_is_poured_into_its_sink(feed: Feed) -> None:
+    data = post(MULTIPART, b"Content-Length: 150", body=b"x" * 150)
+    for rest in (b"", get()):
+        sink = Sink()
+        parser = sinking(sink)
+        request = feed(parser, data + rest)[0]
+        assert (request.body, request.sink, parser.sink) == (None, sink, None)
+        assert (b"".join(sink.parts), sink.ends, sink.is_closed) == (b"x" * 150, 1, False)
+
+
+@FEEDS
+def test_a_sink_may_give_the_body_back(feed: Feed) -> None:
+    sink = Sink()
+    sink.body = b"unpacked"
+    data = post(b"Content-Encoding: x", CHUNKED, body=b"4\r\nabcd\r\n0\r\n\r\n")
+    for request in feed(sinking(sink), data + data):
+        assert (request.body, request.sink) == (b"unpacked", None)
+
+
+@FEEDS
+@pytest.mark.parametrize(
+    ("status", "data"),
+    [
+        (413, post(MULTIPART, b"Content-Length: 201")),
+        (413, post(MULTIPART, CHUNKED, body=b"c9\r\n" + b"x" * 201)),
+        (422, post(MULTIPART, b"Content-Length: 10", body=b"yes! 12345")),
+        (422, post(MULTIPART, b"Content-Length: 3", body=b"abc")),
+        (400, post(MULTIPART, CHUNKED, body=b"x\r\n")),
+    ],
+)
+def test_what_a_sink_refuses_ends_the_input(status: int, data: bytes, feed: Feed) -> None:
+    sink = Sink()
+    parser = sinking(sink)
+    assert feed(parser, data + SMUGGLED) == []
+    assert parser.error is not None
+    assert (parser.error.status, sink.is_closed, parser.sink) == (status, True, None)
+
+
+def test_a_sink_is_closed_with_its_connection() -> None:
+    sink = Sink()
+    parser = sinking(sink)
+    parser.feed(post(MULTIPART, b"Content-Length: 10", body=b"abc"))
+    assert parser.sink is sink
+    parser.close()
+    assert sink.is_closed
+
+
+@FEEDS
+def test_a_body_behind_an_upgrade_that_nobody_takes_is_poured_once(feed: Feed) -> None:
+    sink = Sink()
+    data = post(*UPGRADE, MULTIPART, b"Content-Length: 4", body=b"abcd")
+    (request,) = feed(sinking(sink), data)
+    assert (request.sink, b"".join(sink.parts), sink.ends) == (sink, b"abcd", 1)
+
+
+def test_plain_bodies_are_nobodys() -> None:
+    parser = sinking(Sink())
+    assert parser.feed(post(b"Content-Length: 4", body=b"abcd"))[0].body == b"abcd"
+    assert parser.feed(get())[0].sink is None
+
+
+def test_pipelined_requests_are_recalled_too() -> None:
+    parser = RequestParser(LIMITS)
+    first, *others = parser.feed(b"".join(get(target=b"/%d" % n) for n in range(5)))
+    assert all(request.headers is first.headers for request in others)
+    assert [request.target for request in (first, *others)] == [f"/{n}" for n in range(5)]
+
+
+def test_an_upgrade_is_taken_though_the_same_fields_came_without_one_before() -> None:
+    parser = RequestParser(LIMITS, WS)
+    for _ in range(2):
+        assert parser.feed(get(*UPGRADE, target=b"/other"))[0].upgrade is None
+    assert parser.feed(get(*UPGRADE, target=b"/ws"))[0].upgrade is not None
+    parser = RequestParser(LIMITS, WS)
+    data = get(*UPGRADE, target=b"/other") * 2 + get(*UPGRADE, target=b"/ws")
+    assert [request.upgrade is None for request in parser.feed(data)] == [True, True, False]

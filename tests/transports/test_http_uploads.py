@@ -11,6 +11,7 @@ import pytest
 
 from actionhero import Connection, RawBody, UploadedFile
 from actionhero.actions.action import Action
+from actionhero.messages import Call, Transport
 from tests.transports.gate import Gate
 from tests.transports.http_kit import GET, HELLO, Kit, Reply, request, serving
 from tests.transports.serving import PATIENCE, eventually
@@ -494,3 +495,31 @@ async def test_nothing_is_left_when_an_action_takes_too_long(tmp_path: Path) -> 
         reply = await upload(kit, "hold", BIG)
         assert (reply.status, reply.json()["code"]) == (503, "action_timeout")
         await eventually(lambda: open_files() <= before)
+
+
+async def test_who_waits_to_send_a_form_is_told_to_or_not_to(kit: Kit) -> None:
+    body = form(file("photo", b"0123456789"))
+    for action, size, status in (("keep", len(body), 100), ("keep", 9 * MIB, 413)):
+        wire = await kit.connect()
+        length = f"Content-Length: {size}"
+        kind = f"Content-Type: {KIND}"
+        wire.send(request("POST", f"/api/{action}", kind, length, "Expect: 100-continue"))
+        reply = await wire.read_reply()
+        assert reply.status == status
+        if status == 100:
+            assert (await wire.ask(body)).json()["size"] == 10
+
+
+async def test_a_form_may_come_with_an_upgrade_that_nobody_takes(kit: Kit) -> None:
+    lines = (f"Content-Type: {KIND}", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c")
+    body = form(file("photo", b"0123456789"))
+    wire = await kit.connect()
+    assert (await wire.ask(request("POST", "/api/keep", *lines, body=body))).json()["size"] == 10
+    assert (await wire.ask(GET)).json() == HELLO
+
+
+@pytest.mark.parametrize("transport", ["websocket", "tcp", "terminal"])
+async def test_files_come_over_http_alone(kit: Kit, transport: Transport) -> None:
+    reply = await kit.dispatcher.dispatch(Call("keep", body=b"{}"), Connection(transport))
+    assert reply.error is not None
+    assert [problem.code for problem in reply.error.problems] == ["missing"]

@@ -95,6 +95,18 @@ async def test_no_more_is_read_than_may_wait(tmp_path: Path) -> None:
         await eventually(lambda: not connections(kit))
 
 
+async def test_much_is_read_before_more_is_received(tmp_path: Path) -> None:
+    """libuv calls up to 32 times while there is more, and only then does the loop go on."""
+    async with serving(tmp_path) as kit:
+        wire = await kit.connect()
+        await eventually(lambda: bool(connections(kit)))
+        (connection,) = connections(kit)
+        connection.data_received(GET * 2000)
+        assert connection._is_paused
+        for _ in range(2000):
+            assert (await wire.read_reply()).status == 200
+
+
 async def test_no_more_is_read_while_a_body_waits(tmp_path: Path) -> None:
     async with serving(tmp_path) as kit:
         wire = await kit.connect()

@@ -33,6 +33,9 @@ from actionhero.transports.starter import Rest
 
 _KEEP = b"Connection: keep-alive\r\n"
 _NEVER = float("inf")
+_MUCH = 64 * 1024
+"""Bytes that are read at once, so that the next are not received before it is known whether they
+are to be."""
 _IDLE = Phase.IDLE
 _RUNNING = Phase.RUNNING
 _log = logging.getLogger("actionhero.http")
@@ -68,6 +71,8 @@ class HttpConnection(HttpLink):
         if not received:
             self._turn.wake()
         received.append((self, data))
+        if len(data) > _MUCH:  # libuv would go on reading up to 32 times before the turn
+            self._turn.read()
 
     def eof_received(self) -> None:
         """The client sends no more; the loop closes the connection after this."""

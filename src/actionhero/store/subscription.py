@@ -69,6 +69,7 @@ class Subscription:
         self._confirmed = self._loop.create_future()
         self._unconfirmed = len(self.channels)
         if not self.channels:
+            self._confirmed.set_result(None)
             return
         # RESP3 confirms by a push for each channel and never answers the command itself.
         self._link.send_unanswered(("SUBSCRIBE", *self.channels))

@@ -14,16 +14,21 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from actionhero.actions.documentation import describe
 from actionhero.app import App
 from actionhero.peers import Peer
+from actionhero.protocols import primus
+from actionhero.protocols.http1 import Upgrade
 from actionhero.services import Services
 from actionhero.settings import Settings
 from actionhero.settings_loading import load_settings
 from actionhero.transports.files import FoundFile, find_public
 from actionhero.transports.http import HttpServer
+from actionhero.transports.http_answers import Probe
+from actionhero.transports.primus import PrimusLink
 from actionhero.transports.tcp import TcpServer
 from actionhero.transports.websocket import WebSocketEndpoint
 from actionhero.workers.worker import Worker
@@ -204,7 +209,8 @@ class Server:
         settings, services = self.settings, self.services
         if not settings.web.enabled:
             return
-        upgrades = {}
+        upgrades: dict[str, Upgrade] = {}
+        probes: dict[str, Probe] = {"/healthz": self.health, "/readyz": self.readiness}
         if settings.websocket.enabled:
             self.websocket = WebSocketEndpoint(
                 settings.websocket,
@@ -214,12 +220,15 @@ class Server:
             )
             self._exits.push_async_callback(self.websocket.drain, 0.0)
             upgrades[settings.websocket.path] = self.websocket.accept
+            upgrades[primus.PATH] = partial(self.websocket.accept, link_type=PrimusLink)
+            spec = primus.describe(settings.websocket.ping_interval)
+            probes[f"{primus.PATH}/spec"] = lambda: (200, spec)
         self.http = HttpServer(
             settings.web,
             services.dispatcher,
             self.app.definitions.routes(),
             stats=services.stats,
-            probes={"/healthz": self.health, "/readyz": self.readiness},
+            probes=probes,
             upgrades=upgrades,
             app_name=self.app.name,
             version=self._version,

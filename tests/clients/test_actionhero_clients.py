@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import subprocess
+import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.processes import ServerProcess, serving
 
 pytestmark = pytest.mark.timeout(240)
 _NPM = Path(__file__).parent / "npm"
+_PAGE = "package/client/ActionheroWebsocketClient.js"
 _AWAY = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ECONNRESET", "E404")
 APP = """
 from actionhero import App
@@ -36,11 +38,18 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("npm")
     for name in ("package.json", "package-lock.json"):
         shutil.copy(_NPM / name, folder)
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode and any(code in done.stderr for code in _AWAY):
-        pytest.skip("the npm registry cannot be reached from here")
-    assert done.returncode == 0, done.stderr
+    for command in (
+        [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+        [npm, "pack", "--silent", "actionhero@29.3.5"],
+    ):
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode and any(code in done.stderr for code in _AWAY):
+            pytest.skip("the npm registry cannot be reached from here")
+        assert done.returncode == 0, done.stderr
+    with tarfile.open(next(folder.glob("actionhero-*.tgz"))) as packed:
+        page = packed.extractfile(_PAGE)
+        assert page is not None
+        (folder / "page.js").write_bytes(page.read())
     return folder
 
 
@@ -52,11 +61,14 @@ async def server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
         yield server
 
 
-async def talk(modules: Path, name: str, server: ServerProcess) -> dict[str, Any]:
-    """What came of all that the client did."""
-    arguments = (str(_NPM / "talk.cjs"), str(modules), name, str(server.tcp_port))
+async def talk(script: str, *arguments: object) -> dict[str, Any]:
+    """What came of all that a client did."""
     process = await asyncio.create_subprocess_exec(
-        "node", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        "node",
+        str(_NPM / script),
+        *map(str, arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     try:
         told, wrong = await asyncio.wait_for(process.communicate(), 120)
@@ -71,7 +83,7 @@ async def talk(modules: Path, name: str, server: ServerProcess) -> dict[str, Any
 
 @pytest.mark.parametrize("name", ["actionhero-node-client", "actionhero-client"])
 async def test_over_tcp(modules: Path, server: ServerProcess, name: str) -> None:
-    shown = await talk(modules, name, server)
+    shown = await talk("talk.cjs", modules, name, server.tcp_port)
     assert shown["welcome"] == "Welcome to served"
     assert shown["action"]["data"]["greeting"] == "Hello, Ada."
     assert shown["sticky"]["data"]["greeting"] == "Hello, Bo."
@@ -84,3 +96,22 @@ async def test_over_tcp(modules: Path, server: ServerProcess, name: str) -> None
     assert shown["id"] in room["members"]
     assert shown["heard"] == ["hello there"]
     assert shown["details"]["data"]["data"]["id"] == shown["id"]
+
+
+async def test_over_primus(modules: Path, server: ServerProcess) -> None:
+    shown = await talk("page.cjs", modules, modules / "page.js", server.http_port)
+    assert shown["welcome"] == "Welcome to served"
+    assert shown["spark"] == shown["id"] == shown["details"]["data"]["id"]
+    assert shown["action"]["greeting"] == "Hello, Ada\u2028."
+    assert shown["missing"]["error"].startswith("Error: ")
+    assert "nothing" in shown["unknown"]["error"]
+    assert shown["roomAdd"]["data"] is True
+    assert shown["rooms"] == ["defaultRoom"]
+    assert shown["roomView"]["data"]["membersCount"] == 2
+    assert shown["say"]["status"] == "OK"
+    assert shown["heard"] == [{"text": "hello there"}]
+    assert shown["file"]["content"] == "kept in a file"
+    assert shown["noFile"]["error"].startswith("Error: ")
+    assert "hello" in str(shown["documentation"]["data"])
+    spec = await server.http.get("/primus/spec")
+    assert spec.json()["pathname"] == "/primus"

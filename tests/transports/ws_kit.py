@@ -13,7 +13,7 @@ from actionhero.messages import Words
 from actionhero.protocols.http1 import UpgradeRequest
 from actionhero.settings import WebSocketSettings
 from actionhero.transports.addresses import peer_of
-from actionhero.transports.websocket import WebSocketEndpoint
+from actionhero.transports.websocket import Link, WebSocketEndpoint
 from tests.transports.serving import PATIENCE, Served
 
 Answer: TypeAlias = dict[str, Any]
@@ -51,7 +51,7 @@ class Front(asyncio.Protocol):
             on_lost=self.kit.count_lost,
         )
         try:
-            self.kit.endpoint.accept(request)
+            self.kit.endpoint.accept(request, self.kit.link_type)
         except ActionHeroError as exc:
             self.transport.write(b"HTTP/1.1 %d Refused\r\nContent-Length: 0\r\n\r\n" % exc.status)
             self.transport.close()
@@ -125,6 +125,7 @@ class Kit:
         self.gate = served.gate
         self.stats = served.stats
         self.endpoint = WebSocketEndpoint(settings, served.dispatcher, **served.guide)
+        self.link_type: type[Link] = Link
         self.lost = 0
         self.raws: list[Raw] = []
         self.listener: asyncio.Server

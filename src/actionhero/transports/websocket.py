@@ -109,8 +109,8 @@ class WebSocketEndpoint:
             shortest=min(CLOSE_TIMEOUT, settings.write_timeout),
         )
 
-    def accept(self, request: UpgradeRequest) -> None:
-        """Take over a connection.
+    def accept(self, request: UpgradeRequest, link_type: "type[Link] | None" = None) -> None:
+        """Take over a connection, as a link of this type (`Link`).
 
         Raises an `ActionHeroError`, before anything is done, if it is refused.
         """
@@ -132,7 +132,8 @@ class WebSocketEndpoint:
             max_pending=self.settings.pending,
         )
         transport = cast("asyncio.Transport", request.transport)
-        link = Link(self, transport, connection, request.on_lost, deflate)
+        make = link_type or Link
+        link = make(self, transport, connection, request.on_lost, deflate)
         self.watch.enter(link)
         transport.set_protocol(link)
         transport.write(write_opening(key, "" if deflate is None else deflate.response))
@@ -161,6 +162,7 @@ class WebSocketEndpoint:
 class Link(asyncio.Protocol):
     """One connection: its frames on one side, the session's texts on the other."""
 
+    session_type = Session
     __slots__ = (
         "_assembler",
         "_deflate",
@@ -205,7 +207,7 @@ class Link(asyncio.Protocol):
         self._is_heard = True
         self._is_held = False
         self._is_paused = False
-        self.session = Session(endpoint.desk, self, connection)
+        self.session = self.session_type(endpoint.desk, self, connection)
         connection.hearer = self
 
     def open(self, received: bytes) -> None:
@@ -309,7 +311,11 @@ class Link(asyncio.Protocol):
             self.drop()
         elif not self._is_closing and not self._is_paused:
             self._is_heard = False
-            self._transport.write(_PING)
+            self.ask_for_life()
+
+    def ask_for_life(self) -> None:
+        """Send what a client that is there answers."""
+        self._transport.write(_PING)
 
     # What the event loop calls.
 

@@ -53,19 +53,34 @@ os.environ["LISTEN_FDNAMES"] = sys.argv[2 + count]
 os.execv(sys.executable, [sys.executable, *sys.argv[3 + count:]])
 """
 """Does as systemd does: hands its sockets on to the program it becomes."""
+ON_A_TERMINAL = """
+import fcntl, os, sys, termios
+
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+"""Becomes a program whose terminal is its standard input."""
 WORKERS = [(), ("--workers", "2")]
 
 
 class Process:
     """`actionhero start` with arguments; the log says when it is up."""
 
-    def __init__(self, folder: Path, *command: str, fds: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, folder: Path, *command: str, fds: tuple[int, ...] = (), stdin: int | None = None
+    ) -> None:
         (folder / "served.py").write_text(APP)
         self.folder = folder
         self._log = folder / "log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                command, cwd=folder, stdout=log, stderr=log, pass_fds=fds, start_new_session=True
+                command,
+                cwd=folder,
+                stdin=stdin,
+                stdout=log,
+                stderr=log,
+                pass_fds=fds,
+                start_new_session=True,
             )
 
     @property
@@ -85,7 +100,8 @@ class Process:
 
 
 def start_command(*args: str) -> list[str]:
-    return ["-m", "actionhero", "start", "served:app", *args]
+    """Each server has a store of its own: to share one costs them time at the end."""
+    return ["-m", "actionhero", "start", "served:app", "--store", "embedded::memory:", *args]
 
 
 @contextlib.asynccontextmanager
@@ -215,6 +231,23 @@ async def test_a_certificate_that_cannot_be_used_is_told_once(tmp_path: Path) ->
     (tmp_path / "served.py").write_text(APP)
     flags = ("--certificate", "no.pem", "--port", "0", "--tcp-port", "0", "--workers", "2")
     await assert_refused(tmp_path, "web.certificate: no.pem cannot be read", *flags)
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_the_terminal_is_closed(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    """Which also sends SIGHUP, and means something else."""
+    made = make_certificate(tmp_path)
+    terminal, end = os.openpty()
+    tls = ("--certificate", str(made.certificate), "--key", str(made.key), "--no-tcp")
+    command = start_command("--port", "0", *tls, *workers)
+    server = Process(tmp_path, sys.executable, "-c", ON_A_TERMINAL, *command, stdin=end)
+    os.close(end)
+    try:
+        await server.says('"server started"', 2 if workers else 1)
+    finally:
+        os.close(terminal)
+        assert await asyncio.to_thread(server.process.wait, DEADLINE) == 0, server.log
+    assert "read web.certificate again" not in server.log
 
 
 @pytest.mark.parametrize("workers", WORKERS)

@@ -4,7 +4,7 @@
   has its time. Over TLS there is no way to say that there are too many, so those are closed.
 - Plain connections are the loop's own: aiofastnet's have 4.3 KiB inside, so that an idle WebSocket
   took 8.4 KB instead of 3.4, and cost as much processor time. Over TLS they are aiofastnet's, which
-  has OpenSSL read from the socket.
+  calls OpenSSL without Python between; it is imported when the first certificate is.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ import struct
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import aiofastnet
 from msgspec import Struct
 
 from actionhero.transports.addresses import Addresses, ip_of
@@ -65,6 +64,9 @@ class Connector:
         self._tls = tls
         self._shaking = 0
         if tls is not None:
+            import aiofastnet
+
+            self._shake_hands = aiofastnet.connect_accepted_socket
             _Quiet.install(self._loop)
 
     async def connect(self, sock: socket.socket) -> None:
@@ -78,7 +80,7 @@ class Connector:
             raise OSError(errno.EUSERS, os.strerror(errno.EUSERS))
         self._shaking += 1
         try:
-            await aiofastnet.connect_accepted_socket(
+            await self._shake_hands(
                 self._loop,
                 self._make_protocol,
                 sock,

@@ -34,8 +34,8 @@ from actionhero.transports.starter import Rest
 _KEEP = b"Connection: keep-alive\r\n"
 _NEVER = float("inf")
 _MUCH = 64 * 1024
-"""Bytes that are read at once, so that the next are not received before it is known whether they
-are to be."""
+"""Bytes that are read at once. libuv would receive up to 32 times as much before it goes on with
+others, so that it is stopped for that long."""
 _IDLE = Phase.IDLE
 _RUNNING = Phase.RUNNING
 _log = logging.getLogger("actionhero.http")
@@ -71,8 +71,11 @@ class HttpConnection(HttpLink):
         if not received:
             self._turn.wake()
         received.append((self, data))
-        if len(data) > _MUCH:  # libuv would go on reading up to 32 times before the turn
+        if len(data) > _MUCH:
             self._turn.read()
+            if not self._is_paused:
+                self._pause_reading()
+                self._state.loop.call_soon(self._read_on)
 
     def eof_received(self) -> None:
         """The client sends no more; the loop closes the connection after this."""

@@ -12,7 +12,10 @@ import pytest
 
 from actionhero import App
 from actionhero.cli.banner import example_line, print_banner, reachable
+from actionhero.server import Server
+from actionhero.settings import Settings, StoreSettings, TcpSettings, WebSettings
 from actionhero.testing import TestServer
+from tests.certificates import make_certificate
 from tests.cli.conftest import HELLO
 from tests.processes import DEADLINE, free_port, serving, wait_for
 
@@ -170,6 +173,31 @@ async def test_the_banner_says_what_listens_where(capsys: pytest.CaptureFixture[
     assert f"HTTP       http://127.0.0.1:{port}/api" in shown
     assert f"WebSocket  ws://127.0.0.1:{port}/ws" in shown
     assert "stop       Ctrl-C" in shown
+
+
+async def test_the_banner_says_how_sockets_and_tls_are_reached(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, made = tmp_path / "web.sock", make_certificate(tmp_path)
+    settings = Settings(
+        web=WebSettings(host=f"unix:{path}"),
+        tcp=TcpSettings(port=0, certificate=str(made.certificate), key=str(made.key)),
+        store=StoreSettings(url="embedded::memory:"),
+    )
+    app = App("banner")
+    app.action(hello)
+    server = Server(app, settings)
+    await server.start()
+    try:
+        print_banner(server, 1)
+        port = server.tcp_port
+    finally:
+        await server.stop()
+    shown = capsys.readouterr().out
+    assert f"HTTP       unix:{path} /api" in shown
+    assert f"WebSocket  unix:{path} /ws" in shown
+    assert f"TCP        127.0.0.1:{port} (TLS)" in shown
+    assert f"curl --unix-socket {path} 'http://localhost/api/hello?name=Ada'" in shown
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from actionhero.errors import ListenError
+from actionhero.transports import listening
 from actionhero.transports.listening import (
     Address,
     Doors,
@@ -160,7 +161,11 @@ def test_a_file_is_never_removed(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("x" * 120, "too long; the system takes 107 bytes"), ("no/app.sock", "its folder is not")],
+    [
+        ("x" * 120, "too long; the system takes 107 bytes"),
+        ("no/app.sock", "its folder is not"),
+        ("a\0b", "cannot listen on the socket"),
+    ],
 )
 def test_a_path_that_cannot_be_is_told(tmp_path: Path, name: str, said: str) -> None:
     with pytest.raises(ListenError, match=said):
@@ -192,3 +197,25 @@ def test_a_port_whose_last_connections_linger_can_be_reserved() -> None:
 def test_a_host_that_is_not_ours_is_refused(host: str) -> None:
     with pytest.raises(ListenError, match="is not an address of"), reserved_port(at(host)):
         pass
+
+
+def test_of_several_addresses_those_that_are_not_here_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here, absent = (socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_INET, ("192.0.2.1", 0))
+    monkeypatch.setattr(listening, "_resolve", lambda *_: [absent, here])
+    doors = open_doors(at("several"))
+    assert [sock.getsockname()[0] for sock in doors.sockets] == ["127.0.0.1"]
+    doors.close()
+    monkeypatch.setattr(listening, "_resolve", lambda *_: [absent])
+    with pytest.raises(ListenError, match="several is not an address of this machine"):
+        open_doors(at("several"))
+
+
+def test_what_was_opened_is_closed_if_another_address_is_in_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    both = (socket.AF_INET, ("127.0.0.1", 0))
+    monkeypatch.setattr(listening, "_resolve", lambda *_: [both, both])
+    with pytest.raises(ListenError, match="is in use by another program"):
+        open_doors(at("several"))

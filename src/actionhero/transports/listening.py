@@ -91,7 +91,7 @@ def open_doors(place: Place, reuse_port: bool = False) -> Doors:
         if place.path:
             return _open_unix(place)
         return Doors(_open_ports(place, reuse_port))
-    except (OSError, OverflowError, UnicodeError) as exc:
+    except (OSError, OverflowError, ValueError) as exc:  # a path with a NUL, a name with odd signs
         raise ListenError(why_not(exc, place)) from exc
 
 

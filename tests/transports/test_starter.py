@@ -33,6 +33,15 @@ async def starter() -> AsyncIterator[Starter[Begin]]:
     await eventually(lambda: len(asyncio.all_tasks()) == 1)
 
 
+@pytest.fixture
+async def event_loop_faults() -> AsyncIterator[list[BaseException]]:
+    """What callbacks of the loop have raised."""
+    loop, faults = asyncio.get_running_loop(), []
+    loop.set_exception_handler(lambda _, context: faults.append(context["exception"]))
+    yield faults
+    loop.set_exception_handler(None)
+
+
 def start(starter: Starter[Begin], begin: Begin) -> Job:
     job = Job()
     starter.submit(job, begin)
@@ -244,6 +253,21 @@ async def test_a_flood_is_begun_bit_by_bit(starter: Starter[Begin]) -> None:
     await eventually(lambda: bool(released))
     assert released == [500]
     assert begun == list(range(500))
+
+
+async def test_a_fault_keeps_no_other_work_from_beginning(
+    starter: Starter[Begin], event_loop_faults: list[BaseException]
+) -> None:
+    begun: list[int] = []
+
+    def fail() -> Rest | None:
+        raise LookupError("a fault of ours")
+
+    start(starter, fail)
+    for number in range(3):
+        start(starter, lambda number=number: begun.append(number))  # type: ignore[misc]
+    await eventually(lambda: begun == [0, 1, 2])
+    assert [type(fault) for fault in event_loop_faults] == [LookupError]
 
 
 async def test_an_error_after_the_first_wait_is_the_tasks(starter: Starter[Begin]) -> None:

@@ -68,8 +68,10 @@ class Turn:
         self.replies.clear()
 
     def _run(self) -> None:
-        self.read()
-        self._is_awake = False
+        try:
+            self.read()
+        finally:
+            self._is_awake = False
         try:
             self.starter.begin_batch()
         finally:

@@ -85,26 +85,28 @@ class Starter(Generic[T_contra]):
         submitted, loop = self._submitted, self._loop
         if self._is_closed:
             submitted.clear()
-        for _ in range(min(len(submitted), _BATCH)):
-            work, argument = submitted[0]
-            spare = self._spare
-            if spare is None or spare.task.cancelling():  # by work that ended nevertheless
-                spare = self._spare = _Spare(loop)
-            context = copy_context()
-            _enter_task(loop, spare.task)
-            try:
-                rest = context.run(work.begin, argument)
-            finally:
-                _leave_task(loop, spare.task)
-                submitted.popleft()  # not before: what this submits waits for the next turn
-            if rest is not None:
-                self._spare = None
-                spare.take(rest, context)
-                work.task = spare.task
-        if submitted:
-            self._wake()
-        elif self._held:
-            self._release()
+        try:
+            for _ in range(min(len(submitted), _BATCH)):
+                work, argument = submitted[0]
+                spare = self._spare
+                if spare is None or spare.task.cancelling():  # by work that ended nevertheless
+                    spare = self._spare = _Spare(loop)
+                context = copy_context()
+                _enter_task(loop, spare.task)
+                try:
+                    rest = context.run(work.begin, argument)
+                finally:
+                    _leave_task(loop, spare.task)
+                    submitted.popleft()  # not before: what this submits waits for the next turn
+                if rest is not None:
+                    self._spare = None
+                    spare.take(rest, context)
+                    work.task = spare.task
+        finally:  # a fault of one does not keep the others from beginning
+            if submitted:
+                self._wake()
+            elif self._held:
+                self._release()
 
     def _release(self) -> None:
         held, self._held = self._held, []

@@ -16,7 +16,7 @@ from actionhero.telemetry import JsonFormatter, Mask, TextFormatter
 from actionhero.testing import TestServer
 from tests.shared_store import server_url, store  # noqa: F401  fixtures
 
-EVIL = "x\r\n12:00:00 error    forged \x1b[31m \x9b2J \u2028 \ud800"
+EVIL = "x\r\n12:00:00 error    forged \x1b[31m \x9b2J \u2028"
 SECRET = "hunter2-hunter2"
 ENVS = ("development", "production")
 

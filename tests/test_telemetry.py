@@ -1,12 +1,19 @@
 import json
 import logging
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from actionhero.settings import LogSettings
-from actionhero.telemetry import Mask, configure_logging, log_context
+from actionhero.telemetry import (
+    JsonFormatter,
+    Mask,
+    TextFormatter,
+    configure_logging,
+    log_context,
+)
 
 log = logging.getLogger("tests.telemetry")
 
@@ -86,3 +93,25 @@ def test_a_mask_leaves_other_values() -> None:
     assert mask((1, "secret", None)) == [1, "secret", None]
     assert mask.hides("client_Secret")
     assert not mask.hides("name")
+
+
+@pytest.mark.parametrize("make", [TextFormatter, JsonFormatter])
+def test_whatever_is_in_a_line_it_is_one_that_shows(
+    make: Callable[[Mask], logging.Formatter],
+) -> None:
+    evil = "a\r\n12:00:00 error    forged \x1b[31m \x9b2J \x7f \u2028 \ud800 \U000e0001"
+    try:
+        raise ValueError(evil)
+    except ValueError:
+        trace = sys.exc_info()
+    record = logging.LogRecord("x", logging.ERROR, "x.py", 1, "said %s", (evil,), trace)
+    record.path, record.big = evil, 10**30
+    text = make(Mask(())).format(record)
+    first, *others = text.split("\n")
+    assert first.isprintable()
+    assert "forged" in first
+    for line in others:
+        assert line.isprintable()
+        assert line.startswith("  ")
+    if make is JsonFormatter:
+        assert json.loads(text)["message"] == f"said {evil}"

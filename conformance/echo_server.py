@@ -7,9 +7,9 @@ import sys
 
 import uvloop
 
-from actionhero import App, Settings
+from actionhero import App, Settings, server
 from actionhero.protocols.frames import BINARY, Assembler, Frame, write_frame
-from actionhero.server import Server
+from actionhero.protocols.http1 import UpgradeRequest
 from actionhero.settings import (
     GeneralSettings,
     StoreSettings,
@@ -18,7 +18,8 @@ from actionhero.settings import (
     WebSettings,
     WebSocketSettings,
 )
-from actionhero.transports import websocket
+from actionhero.transports.websocket import WebSocketEndpoint
+from actionhero.transports.ws_link import Link
 from actionhero.transports.ws_session import Session
 
 _MOST = 64 * 1024 * 1024
@@ -39,14 +40,11 @@ class EchoSession(Session):
     receive = take
 
 
-class EchoLink(websocket.Link):
+class EchoLink(Link):
     """Takes binary messages, too."""
 
     __slots__ = ()
-
-    def __init__(self, *args: object) -> None:
-        super().__init__(*args)  # type: ignore[arg-type]  # passed on
-        self.session = EchoSession(self._endpoint.desk, self, self.session.connection)
+    session_type = EchoSession
 
     def _is_welcome(self, frame: Frame) -> bool:
         return True
@@ -68,9 +66,16 @@ class EchoLink(websocket.Link):
             self._transport.write(self._press(BINARY, content, self._deflate))
 
 
+class EchoEndpoint(WebSocketEndpoint):
+    """Has its connections echo."""
+
+    def accept(self, request: UpgradeRequest, link_type: type[Link] = EchoLink) -> None:
+        super().accept(request, EchoLink)
+
+
 def main() -> None:
     """Serve on a port of the loopback interface until told to stop."""
-    websocket.Link = EchoLink  # type: ignore[misc, assignment]
+    server.WebSocketEndpoint = EchoEndpoint  # type: ignore[attr-defined, misc]
     settings = Settings(
         general=GeneralSettings(name="echo"),
         web=WebSettings(port=int(sys.argv[1])),
@@ -79,8 +84,8 @@ def main() -> None:
         tasks=TaskSettings(enabled=False),
         store=StoreSettings(url="embedded::memory:"),
     )
-    server = Server(App("echo"), settings)
-    uvloop.run(server.run(lambda: print("ready", flush=True)))
+    echo = server.Server(App("echo"), settings)
+    uvloop.run(echo.run(lambda: print("ready", flush=True)))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Size = Annotated[int, Meta(ge=1)]
+MessageSize = Annotated[int, Meta(ge=125)]  # what any control frame may have (RFC 6455, 5.5)
 Count = Annotated[int, Meta(ge=1)]
 Rate = Annotated[int, Meta(ge=0)]
 Envelope = Annotated[str, Meta(pattern="^(native|classic)$")]
@@ -112,7 +113,7 @@ class WebSocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     enabled: bool = True
     path: str = "/ws"
     origins: tuple[str, ...] = ()
-    message_bytes: Size = 1024 * 1024
+    message_bytes: MessageSize = 1024 * 1024
     pending: Count = 5
     outstanding_bytes: Size = 1024 * 1024
     ping_interval: Seconds = 30.0

@@ -13,7 +13,8 @@ from actionhero.messages import Words
 from actionhero.protocols.http1 import UpgradeRequest
 from actionhero.settings import WebSocketSettings
 from actionhero.transports.addresses import peer_of
-from actionhero.transports.websocket import Link, WebSocketEndpoint
+from actionhero.transports.websocket import WebSocketEndpoint
+from actionhero.transports.ws_link import Link
 from tests.transports.serving import PATIENCE, Served
 
 Answer: TypeAlias = dict[str, Any]

@@ -7,7 +7,7 @@ from actionhero.messages import Push
 from actionhero.protocols.frames import NORMAL
 from actionhero.protocols.primus import LAST_WORD, answer_control, is_control, ping, translate
 from actionhero.transports.starter import Rest
-from actionhero.transports.websocket import Link
+from actionhero.transports.ws_link import Link
 from actionhero.transports.ws_session import Session
 
 

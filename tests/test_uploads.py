@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -165,5 +166,9 @@ async def test_nothing_is_left_after_a_kill(tmp_path: Path) -> None:
 
 def _spooled_by(pid: int, folder: Path) -> int:
     """How many unnamed files of a folder a process has open."""
-    links = (os.readlink(one) for one in Path(f"/proc/{pid}/fd").iterdir())
-    return sum(link.startswith(str(folder)) and link.endswith("(deleted)") for link in links)
+    found = 0
+    for one in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            link = os.readlink(one)
+            found += link.startswith(str(folder)) and link.endswith("(deleted)")
+    return found

@@ -48,6 +48,12 @@ def test_names_that_are_given_twice(text: bytes) -> None:
         check_names(text)
 
 
+def test_one_name_twice_among_very_many_is_found_at_once() -> None:
+    names = ",".join(f'"{n}":0' for n in range(100_000))
+    with pytest.raises(MalformedError, match="'last' is given twice"):
+        check_names(f'{{{names},"last":1,"last":2}}'.encode())
+
+
 def test_names_that_are_no_text() -> None:
     with pytest.raises(MalformedError, match="UTF-8"):
         check_names(b'{"\xff":1,"\xff":2}')

@@ -12,6 +12,8 @@ import pytest
 from actionhero import Connection, RawBody, UploadedFile
 from actionhero.actions.action import Action
 from actionhero.messages import Call, Transport
+from actionhero.transports.http_bodies import Space
+from actionhero.transports.http_uploads import Bounds, Upload
 from tests.transports.gate import Gate
 from tests.transports.http_kit import GET, HELLO, Kit, Reply, request, serving
 from tests.transports.serving import PATIENCE, eventually
@@ -290,9 +292,12 @@ def _umask() -> int:
 
 
 async def test_what_streams_has_its_file_to_the_end(kit: Kit) -> None:
-    reply = await upload(kit, "trickle", file("photo", b"parts" + b"-" * (2 * MIB)))
-    assert reply.status == 200
-    assert reply.fields["transfer-encoding"] == "chunked"
+    wire = await kit.connect()
+    body = form(file("photo", b"".join(b"part%d" % n + bytes(MIB - 5) for n in range(4))))
+    wire.send(request("POST", "/api/trickle", f"Content-Type: {KIND}", body=body))
+    async with asyncio.timeout(PATIENCE):
+        text = await wire.reader.readuntil(b"event: end")
+    assert [b'data: "part%d"' % n in text for n in range(5)] == [True] * 4 + [False]
 
 
 @pytest.mark.parametrize("size", [10, MIB])
@@ -523,3 +528,13 @@ async def test_files_come_over_http_alone(kit: Kit, transport: Transport) -> Non
     reply = await kit.dispatcher.dispatch(Call("keep", body=b"{}"), Connection(transport))
     assert reply.error is not None
     assert [problem.code for problem in reply.error.problems] == ["missing"]
+
+
+async def test_nothing_is_left_of_a_form_that_nobody_has_any_more() -> None:
+    before = open_files()
+    form = Upload(KIND.encode(), Bounds(8 * MIB, MIB, 1000), Space(8 * MIB), frozenset({"photo"}))
+    form.feed(BIG)
+    await form.wait_stored()
+    await eventually(lambda: len(open_files() - before) == 1)
+    del form
+    assert open_files() <= before

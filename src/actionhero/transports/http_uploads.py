@@ -8,6 +8,7 @@ where that is slower than the client, the client is not read any further.
 import asyncio
 import logging
 from collections.abc import Callable
+from weakref import WeakMethod
 
 from msgspec import Struct
 
@@ -42,6 +43,7 @@ class Upload:
     """One form; a `BodySink`. `files` are those of the `wanted` names; others are skipped."""
 
     __slots__ = (
+        "__weakref__",
         "_bounds",
         "_count",
         "_fields",
@@ -127,7 +129,7 @@ class Upload:
         if self._count > MOST_FILES:
             raise TooLargeError(f"the form has more than {MOST_FILES} files")
         if part.name in self._wanted:
-            self._spool = Spool(self._wrote)
+            self._spool = Spool(_weakly(self._wrote))
             self._spools.append(self._spool)
         elif part.filename and not self._wanted:
             raise UnsupportedMediaError(f"no files are taken here, as {part.name!r} is one")
@@ -188,6 +190,19 @@ class Upload:
             if spool.error is not None:
                 _log.error("an upload could not be stored: %s", spool.error)
                 raise OverloadedError("the upload cannot be stored now; try again later")
+
+
+def _weakly(method: Callable[[], None]) -> Callable[[], None]:
+    """A call of `method` that does not keep its object: a form that nobody has any more goes at
+    once, and its files with it."""
+    reference = WeakMethod(method)
+
+    def call() -> None:
+        found = reference()
+        if found is not None:
+            found()
+
+    return call
 
 
 def _decode(name: str, text: bytearray) -> str:

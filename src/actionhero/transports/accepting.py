@@ -35,21 +35,26 @@ class Acceptor:
 
     `connect` makes a connection of an accepted socket, and is awaited until it is up; it may raise
     `OSError`. `name` is that of the transport in the log, `setting` says what bounds its number.
+    With `is_instant` that is not cut short: cancelled there, uvloop closes the socket without
+    telling the protocol that may have it already.
     """
 
     def __init__(
         self,
         doors: Doors,
-        connect: Callable[[socket.socket], Awaitable[object]],
+        connect: Callable[[socket.socket], Awaitable[asyncio.BaseTransport]],
         *,
         name: str,
         setting: str,
+        is_instant: bool = False,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._doors = doors
         self._connect = connect
         self._name = name
         self._setting = setting
+        self._is_instant = is_instant
+        self._is_closed = False
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
         self._coming: set[asyncio.Task[None]] = set()
         self._silent_until = 0.0
@@ -60,13 +65,15 @@ class Acceptor:
 
     def close(self) -> None:
         """Accept nothing more, and drop what is not connected yet."""
+        self._is_closed = True
         for pause in self._pauses.values():
             pause.cancel()
         for sock in self._doors.sockets:
             self._loop.remove_reader(sock)
         self._doors.close()
-        for task in self._coming:
-            task.cancel()
+        if not self._is_instant:
+            for task in self._coming:
+                task.cancel()
 
     def _watch(self, sock: socket.socket) -> None:
         self._pauses.pop(sock, None)
@@ -98,7 +105,9 @@ class Acceptor:
     async def _bring_up(self, sock: socket.socket) -> None:
         try:
             sock.setblocking(False)
-            await self._connect(sock)
+            transport = await self._connect(sock)
+            if self._is_closed:
+                transport.close()
         except OSError as exc:  # gone already, it speaks no TLS, or it took too long
             _log.debug("%s: a connection did not come up: %s", self._name, exc)
             sock.close()

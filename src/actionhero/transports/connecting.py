@@ -69,18 +69,19 @@ class Connector:
             self._shake_hands = aiofastnet.connect_accepted_socket
             _Quiet.install(self._loop)
 
-    async def connect(self, sock: socket.socket) -> None:
+    async def connect(self, sock: socket.socket) -> asyncio.BaseTransport:
         """Have a protocol take it. Raises `OSError` if it does not come to that."""
+        transport: asyncio.BaseTransport
         if self._tls is None:
-            await self._loop.connect_accepted_socket(self._make_protocol, sock)
-            return
+            transport, _ = await self._loop.connect_accepted_socket(self._make_protocol, sock)
+            return transport
         bounds, ip = self._bounds, ip_of(sock)
         is_full = bounds.count() + self._shaking >= bounds.most
         if is_full or not bounds.addresses.enter(ip):
             raise OSError(errno.EUSERS, os.strerror(errno.EUSERS))
         self._shaking += 1
         try:
-            await self._shake_hands(
+            transport, _ = await self._shake_hands(
                 self._loop,
                 self._make_protocol,
                 sock,
@@ -93,6 +94,7 @@ class Connector:
         finally:
             self._shaking -= 1
             bounds.addresses.leave(ip)
+        return transport
 
 
 class _Quiet:

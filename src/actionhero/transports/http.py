@@ -105,7 +105,13 @@ class HttpServer:
             Addresses(settings.connections_per_address, "web.connections_per_address"),
         )
         connector = Connector(lambda: HttpConnection(state), bounds, self.tls)
-        self._acceptor = Acceptor(doors, connector.connect, name="HTTP", setting="web.connections")
+        self._acceptor = Acceptor(
+            doors,
+            connector.connect,
+            name="HTTP",
+            setting="web.connections",
+            is_instant=self.tls is None,
+        )
         self.address = doors.address
         self._state = state
         self._tick(state)

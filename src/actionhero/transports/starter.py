@@ -82,31 +82,42 @@ class Starter(Generic[T_contra]):
 
     def begin_batch(self) -> None:
         """Begin what waits, or as much of it as one turn may."""
-        submitted, loop = self._submitted, self._loop
+        submitted = self._submitted
         if self._is_closed:
             submitted.clear()
+        left = min(len(submitted), _BATCH)
         try:
-            for _ in range(min(len(submitted), _BATCH)):
-                work, argument = submitted[0]
-                spare = self._spare
-                if spare is None or spare.task.cancelling():  # by work that ended nevertheless
-                    spare = self._spare = _Spare(loop)
-                context = copy_context()
-                _enter_task(loop, spare.task)
-                try:
-                    rest = context.run(work.begin, argument)
-                finally:
-                    _leave_task(loop, spare.task)
-                    submitted.popleft()  # not before: what this submits waits for the next turn
-                if rest is not None:
-                    self._spare = None
-                    spare.take(rest, context)
-                    work.task = spare.task
+            while left:
+                left -= self._begin_some(left)
         finally:  # a fault of one does not keep the others from beginning
             if submitted:
                 self._wake()
             elif self._held:
                 self._release()
+
+    def _begin_some(self, most: int) -> int:
+        """Begin work, until some has to wait; how much was begun."""
+        submitted, spare = self._submitted, self._spare
+        if spare is None or spare.task.cancelling():  # by work that ended nevertheless
+            spare = self._spare = _Spare(self._loop)
+        task, begun, rest = spare.task, 0, None
+        _enter_task(self._loop, task)
+        try:
+            while begun < most and rest is None and not task.cancelling():
+                work, argument = submitted[0]
+                begun += 1
+                context = copy_context()
+                try:
+                    rest = context.run(work.begin, argument)
+                finally:
+                    submitted.popleft()  # not before: what this submits waits for the next turn
+        finally:
+            _leave_task(self._loop, task)
+        if rest is not None:
+            self._spare = None
+            spare.take(rest, context)
+            work.task = task
+        return begun
 
     def _release(self) -> None:
         held, self._held = self._held, []

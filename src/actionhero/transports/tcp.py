@@ -93,7 +93,13 @@ class TcpServer:
             Addresses(settings.connections_per_address, "tcp.connections_per_address"),
         )
         connector = Connector(lambda: TcpClient(self._desk), bounds, self.tls)
-        self._acceptor = Acceptor(doors, connector.connect, name="TCP", setting="tcp.connections")
+        self._acceptor = Acceptor(
+            doors,
+            connector.connect,
+            name="TCP",
+            setting="tcp.connections",
+            is_instant=self.tls is None,
+        )
         self.address = doors.address
 
     async def drain(self, deadline: float) -> None:

@@ -154,9 +154,9 @@ async def test_a_reader_that_is_too_slow_is_told_what_it_lost(start: Start) -> N
     slow.is_full = False
     rooms.catch_up(slow.connection)
     await until(lambda: slow.told == ["lost"])
-    assert slow.heard[0]["offset"] == 10
+    assert slow.heard[0]["offset"] == 7
     await rooms.say("r", 10)
-    await until(lambda: slow.said == [10])
+    await until(lambda: slow.said == [7, 8, 9, 10])  # what history still had, too
 
 
 async def break_subscriptions(store: StoreClient) -> None:
@@ -200,8 +200,19 @@ async def test_a_server_tells_what_it_cannot_read_any_more(start: Start, keys: K
     one.catch_up(clients[1].connection)
     await until(lambda: clients[1].told == ["lost"])
     await one.say("r", 11)
-    await until(lambda: all(client.said == [11] for client in clients))
+    await until(lambda: all(client.said == [9, 10, 11] for client in clients))
     assert clients[0].told == ["lost"]
+
+
+async def test_who_came_later_has_lost_nothing(start: Start, keys: Keys) -> None:
+    rooms = await start(history=2)
+    ada, bob = Client(), Client()
+    await rooms.join(ada.connection, "r")
+    await say_unheard(rooms, keys, 10)
+    await rooms.join(bob.connection, "r")
+    await rooms.say("r", 10)
+    await until(lambda: ada.said == [9, 10] and bob.said == [10])
+    assert (ada.told, bob.told) == (["lost"], [])
 
 
 async def test_too_much_unread_is_read_from_history(

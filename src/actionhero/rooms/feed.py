@@ -124,8 +124,8 @@ class Feed:
         if portion is None or portion.now.epoch != room.epoch:
             self._on_end(room)
             return False
-        if portion.is_lost:
-            room.lose(portion.now)
+        if portion.lost is not None:
+            room.lose(portion.lost)
         for frame in portion.frames:
             await room.take(read_frame(frame), is_next=True)
         return room.offset < max(portion.now.offset, room.heard)

@@ -199,7 +199,7 @@ class Hall:
             return Joined(now.epoch, now.offset), None
         asked = [(local.name, since, local.rules.keep)]
         portion = (await self._scripts.read(asked, PAGE))[0]
-        if portion is None or portion.is_lost:
+        if portion is None or portion.lost is not None:
             return Joined(now.epoch, now.offset, is_resumed=False), None
         member.after = since.offset
         return Joined(now.epoch, now.offset, is_resumed=True), portion
@@ -252,11 +252,12 @@ class Hall:
             return False
         if member.is_gone or portion is None or portion.now.epoch != local.epoch:
             return True  # the feed will see to it
-        if portion.is_lost:
-            if not member.hear(lost(local, portion.now.offset)):
+        if portion.lost is not None:
+            is_news = portion.lost > member.after
+            if is_news and not member.hear(lost(local, portion.lost)):
                 member.overflow()
                 return True
-            member.after = portion.now.offset
+            member.after = portion.lost
         if not _give(local, member, portion):
             member.overflow()
             return True
@@ -355,9 +356,7 @@ class Hall:
         for room in self._book.rooms:
             await self._scripts.create(room)
         there = [local for local in self._rooms.values() if local.joined and local.epoch]
-        await self._scripts.enter(
-            self.presence.name, round(self._settings.lease * 1000), [one.name for one in there]
-        )
+        await self.presence.enter_all([one.name for one in there])
         for local in there:
             entries = [
                 Entry(one.id, one.joined_at, encode_json(one.details)) for one in local.joined

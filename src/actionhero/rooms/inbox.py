@@ -114,7 +114,7 @@ class Inboxes:
         for (room, portion), is_mine in zip(portions.items(), taken, strict=True):
             if is_mine and portion is None:
                 await self._scripts.close_inbox(guest, room)
-            if is_mine and (portion is None or portion.is_lost):
+            if is_mine and (portion is None or portion.lost is not None):
                 lost.append(room)
             if is_mine and portion is not None:
                 messages += await self._read(connection, guest, room, rules[room], portion)

@@ -103,15 +103,18 @@ class LocalRoom:
         for member in self.members.values():
             member.put_by(said)
 
-    def lose(self, now: Position) -> None:
-        """Tell the members that everything up to there is lost to them."""
-        before, self.offset = self.offset, now.offset
-        self.heard = max(self.heard, self.offset)
-        push = pack_lost(self.name, now.epoch, now.offset)
+    def lose(self, offset: int) -> None:
+        """Tell the members that something up to there is lost to them; but not if they are further:
+        then a store that crashed has forgotten what they have."""
+        before, self.offset = self.offset, offset
+        if offset < before:
+            return
+        self.heard = max(self.heard, offset)
+        push = lost(self, offset)
         for member in list(self.members.values()):
             if member.waiting is not None:
                 member.overflow()  # it will read history, and find that out itself
-            elif not member.hear(push):
+            elif member.after < offset and not member.hear(push):
                 member.fall_behind(before)
 
     def end(self) -> None:

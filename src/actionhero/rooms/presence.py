@@ -13,7 +13,7 @@ Rules
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from actionhero.errors import StoreError
 from actionhero.rooms.rules import RuleBook
@@ -89,13 +89,16 @@ class Presence:
         await self.start()
         if asyncio.get_running_loop().time() - self._beaten_at > self._lease:
             await self._beat()  # this process stood still
-        if room in self._entered:
-            return
-        self._entered.add(room)
+        if room not in self._entered:
+            await self.enter_all([room])
+
+    async def enter_all(self, rooms: Sequence[str]) -> None:
+        """The same for several rooms, while it is known that this server lives."""
+        self._entered.update(rooms)
         try:
-            await self._scripts.enter(self.name, self._milliseconds, [room])
+            await self._scripts.enter(self.name, 0, rooms)
         except StoreError:
-            self._entered.discard(room)
+            self._entered.difference_update(rooms)
             raise
 
     @property
@@ -124,14 +127,15 @@ class Presence:
                 self.name, self._milliseconds, is_new=self._is_new
             )
             if self._is_new or not lives or self._is_uncertain:
-                await self._begin(is_first=self._is_new)
+                await self._begin(is_first=self._is_new and not self._is_uncertain)
             self._beaten_at = began
         for name in dead:
             if name != self.name:
                 await self._reap(name)
 
     async def _begin(self, *, is_first: bool) -> None:
-        """Let all members in, under another name but for the first time."""
+        """Let all members in, under another name but for the first time. What fails half-way is
+        begun again under yet another."""
         old, rooms = self.name, sorted(self._entered)
         if not is_first:
             self._is_new = True

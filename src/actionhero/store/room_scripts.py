@@ -64,10 +64,10 @@ class Retention(NamedTuple):
 
 class Portion(NamedTuple):
     """What was said since a position: frames, oldest first, of a room that has come to `now`.
-    `is_lost`: nobody knows any more what was said since."""
+    `lost` is the offset up to which nobody knows any more what was said; None if all is known."""
 
     now: Position
-    is_lost: bool
+    lost: int | None
     frames: list[bytes]
 
 
@@ -344,8 +344,8 @@ def read_position(text: str) -> Position:
 def _portion(reply: Reply) -> Portion | None:
     if reply is None:
         return None
-    epoch, offset, is_known, *frames = reply
-    return Portion(Position(epoch.decode(), int(offset)), not is_known, frames)
+    epoch, offset, lost, *frames = reply
+    return Portion(Position(epoch.decode(), int(offset)), int(lost) if lost else None, frames)
 
 
 def _check(*replies: Reply) -> None:

@@ -27,7 +27,10 @@ class Limits:
         self._keys = keys
 
     async def take(self, name: str, client: str, rate: Rate) -> None:
-        """Use `name` once for an address. Raises `TooManyRequestsError`, which says when to retry."""
+        """Use `name` once for an address.
+
+        Raises `TooManyRequestsError`, which says when to retry.
+        """
         cost = rate.period / rate.uses * 1_000_000
         key = self._keys.rate(name, bucket_of(client))
         wait = await _take(self._store, [key], [cost, rate.uses])

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from actionhero.errors import StoreUnavailableError
 from actionhero.rooms import Rooms
 from actionhero.store.client import StoreClient
 from actionhero.store.keys import Keys
@@ -141,6 +142,34 @@ async def test_a_leave_that_the_store_did_not_hear_of(
     assert set((await rooms.view("r")).members) == {bob.connection.id}
     await rooms.say("r", 1)
     await until(lambda: bob.said == [1])
+
+
+async def test_letting_members_in_again_fails_half_way(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooms = await start()
+    ada, bob = Client(), Client()
+    for client in (ada, bob):
+        await rooms.join(client.connection, "r")
+    presence, scripts = rooms._hall.presence, rooms._scripts
+    rejoin = scripts.rejoin
+
+    async def fail_once(room: str, server: str, epoch: str, entries: Any) -> bool:
+        """It is done, but nobody hears of it; meanwhile one of them goes, unheard, too."""
+        await rejoin(room, server, epoch, entries)
+        monkeypatch.undo()
+        rooms._hall._take_out("r", rooms._hall._attendees[ada.connection.id].members["r"])
+        rooms._hall._leaving.clear()
+        raise StoreUnavailableError("a test", maybe_done=True)
+
+    monkeypatch.setattr(scripts, "rejoin", fail_once)
+    presence.doubt()
+    await until(lambda: presence.name == "one#2")
+
+    async def is_right() -> bool:
+        return set((await rooms.view("r")).members) == {bob.connection.id}
+
+    await until(is_right)
 
 
 async def test_a_join_that_fails_leaves_nothing(start: Start, store: StoreClient) -> None:

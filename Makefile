@@ -61,7 +61,7 @@ browser: $(STAMP)
 	$(BIN)/python -m pip install -q --disable-pip-version-check 'playwright>=1.50'
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/clients
 
-# WebSocket by Autobahn's test suite, which needs Python 2.7 and takes an hour.
+# WebSocket by Autobahn's test suite, which needs Python 2.7 and takes half an hour.
 autobahn: $(STAMP)
 	$(BIN)/python -m conformance.autobahn
 

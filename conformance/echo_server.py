@@ -75,7 +75,7 @@ class EchoEndpoint(WebSocketEndpoint):
 
 def main() -> None:
     """Serve on a port of the loopback interface until told to stop."""
-    server.WebSocketEndpoint = EchoEndpoint  # type: ignore[attr-defined, misc]
+    server.WebSocketEndpoint = EchoEndpoint  # type: ignore[attr-defined]
     settings = Settings(
         general=GeneralSettings(name="echo"),
         web=WebSettings(port=int(sys.argv[1])),

@@ -103,7 +103,7 @@ async def run(attack: Attack, port: int, directory: Path) -> Report:
     process = await asyncio.create_subprocess_exec(
         TOOL,
         *attack.options,
-        *("-c", str(CONNECTIONS), "-r", "500", "-p", "5", "-l", str(attack.seconds)),
+        *("-c", str(CONNECTIONS), "-r", "500", "-p", "15", "-l", str(attack.seconds)),
         *("-u", f"http://127.0.0.1:{port}{attack.path}", "-g", "-o", str(prefix)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

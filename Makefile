@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test torture fuzz slow soak lint types imports check lock clean autobahn browser bench-http bench-websocket bench-files bench-tasks bench-store
+.PHONY: demo test torture fuzz slow soak lint types imports check lock clean autobahn browser bench-http bench-websocket bench-rooms bench-files bench-tasks bench-store
 
 demo: $(STAMP)
 	@$(BIN)/python -m actionhero demo || [ $$? -eq 130 ]
@@ -49,7 +49,7 @@ soak: SECONDS := $(if $(filter command line environment,$(origin SECONDS)),$(SEC
 soak: $(STAMP)
 	$(BIN)/python -m tests.soak --seconds $(SECONDS)
 
-bench-http bench-websocket bench-files bench-store: bench-%: $(STAMP)
+bench-http bench-websocket bench-rooms bench-files bench-store: bench-%: $(STAMP)
 	$(BIN)/python -m benchmarks.$*
 
 bench-tasks: $(STAMP)

@@ -8,6 +8,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from actionhero.errors import DrainingError
+from actionhero.protocols.frames import GOING_AWAY, SERVICE_RESTART
 from tests.transports.serving import PATIENCE, eventually
 from tests.transports.ws_kit import MESSAGE, Raw, Start, ask, frame, hear, talk
 
@@ -99,7 +100,7 @@ async def test_a_big_reply_to_a_good_reader(start: Start) -> None:
 # The end.
 
 
-@pytest.mark.parametrize("code", [1001, 1012])
+@pytest.mark.parametrize("code", [GOING_AWAY, SERVICE_RESTART])
 async def test_a_stop_closes_when_what_runs_has_answered(start: Start, code: int) -> None:
     kit = await start()
     async with talk(kit) as idle, talk(kit) as busy:

@@ -12,7 +12,7 @@ from tests.transports.serving import NO_ROOMS, Served, eventually
 
 
 class Framer:
-    """Stands in for picows: any other framer could."""
+    """Keeps what is sent."""
 
     def __init__(self) -> None:
         self.texts: list[dict[str, Any]] = []

@@ -537,4 +537,4 @@ async def test_nothing_is_left_of_a_form_that_nobody_has_any_more() -> None:
     await form.wait_stored()
     await eventually(lambda: len(open_files() - before) == 1)
     del form
-    assert open_files() <= before
+    await eventually(lambda: open_files() <= before)  # the loop may hold its last callback still

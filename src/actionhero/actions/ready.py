@@ -23,6 +23,8 @@ _EACH = (Connection, Session)
 def is_of_call(kind: Any) -> bool:
     """Whether a parameter of this type is handed in as what belongs to the call itself."""
     return kind in _EACH or is_content(kind)
+
+
 """What is handed in anew for each call."""
 
 
@@ -89,9 +91,7 @@ class Ready:
         self.session_names = tuple(name for name, kind in injected if kind is Session)
         self.sessions = provider.provide(Sessions) if provider.provides(Sessions) else None
         self.fixed = {
-            name: provider.provide(kind)
-            for name, kind in injected
-            if not is_of_call(kind)
+            name: provider.provide(kind) for name, kind in injected if not is_of_call(kind)
         }
         self.contents = Contents(action.function, self.inputs.injected) or None
         self.layers = (*middleware, *action.middleware)

@@ -18,14 +18,12 @@ from actionhero.sessions import Session, Sessions
 from actionhero.stats import Meter
 
 _EACH = (Connection, Session)
+"""What is handed in anew for each call."""
 
 
 def is_of_call(kind: Any) -> bool:
     """Whether a parameter of this type is handed in as what belongs to the call itself."""
     return kind in _EACH or is_content(kind)
-
-
-"""What is handed in anew for each call."""
 
 
 class Counter(Protocol):

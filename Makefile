@@ -4,12 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test torture fuzz slow soak lint types imports check lock clean autobahn browser bench-http bench-websocket bench-rooms bench-files bench-tasks bench-store
+.PHONY: demo test coverage torture fuzz slow soak lint types imports check lock clean autobahn browser bench-http bench-websocket bench-rooms bench-files bench-tasks bench-store
 
 demo: $(STAMP)
 	@$(BIN)/python -m actionhero demo || [ $$? -eq 130 ]
 
 test: $(STAMP)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+
+# The tests again, a third slower, and which lines they do not run.
+coverage: $(STAMP)
 	@$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 	@$(BIN)/coverage combine -q

@@ -285,7 +285,7 @@ async def test_a_client_that_does_not_read_is_not_produced_for(tmp_path: Path) -
         while given != kit.gate.given:
             given = kit.gate.given
             await asyncio.sleep(0.05)
-        assert given * 100_000 < 2**24
+        assert given * 100_000 < 2**26  # what the buffers of both sides hold, and no more
         assert (await kit.ask(GET)).json() == HELLO
         assert await events.read() is not None  # and it goes on
         await events.read_chunk()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.node import ClientFault, client
+from tests.clients.node import Client, ClientFault, client
 from tests.processes import ServerProcess, free_port, serving
 
 pytestmark = pytest.mark.timeout(150)
@@ -53,14 +53,19 @@ async def server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
         yield server
 
 
+async def check_actions(one: Client) -> None:
+    """Actions give their values, and their errors."""
+    assert await one("action", "hello", {"name": "Ada"}) == {"greeting": "Hello, Ada."}
+    assert await one("action", "number") == {"data": 5}
+    with pytest.raises(ClientFault) as caught:
+        await one("action", "hello")
+    assert caught.value.code == "invalid_input"
+    assert caught.value.details[0]["path"] == "name"
+
+
 async def test_actions_and_their_errors(server: ServerProcess) -> None:
     async with client(server.http_port) as one:
-        assert await one("action", "hello", {"name": "Ada"}) == {"greeting": "Hello, Ada."}
-        assert await one("action", "number") == {"data": 5}
-        with pytest.raises(ClientFault) as caught:
-            await one("action", "hello")
-        assert caught.value.code == "invalid_input"
-        assert caught.value.details[0]["path"] == "name"
+        await check_actions(one)
 
 
 async def test_streams_can_be_left(server: ServerProcess) -> None:
@@ -144,12 +149,7 @@ async def test_gets_the_gap_of_what_was_said_meanwhile(tmp_path: Path) -> None:
 
 async def test_goes_by_http_where_there_is_no_websocket(server: ServerProcess) -> None:
     async with client(server.http_port, websocket_port=free_port()) as one:
-        assert await one("action", "hello", {"name": "Ada"}) == {"greeting": "Hello, Ada."}
-        assert await one("action", "number") == {"data": 5}
-        with pytest.raises(ClientFault) as caught:
-            await one("action", "hello")
-        assert caught.value.code == "invalid_input"
-        assert caught.value.details[0]["path"] == "name"
+        await check_actions(one)
 
 
 async def test_close_ends_all(server: ServerProcess) -> None:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from actionhero.actions.documentation import describe
 from actionhero.app import App
+from actionhero.background import end_task
 from actionhero.peers import Peer
 from actionhero.protocols import primus
 from actionhero.protocols.http1 import Upgrade
@@ -347,7 +348,4 @@ async def _until(event: asyncio.Event, coroutine: Coroutine[Any, Any, Any]) -> N
         await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         waiting.cancel()
-        if not task.done():
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await end_task(task)

@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from actionhero.background import end_task
 from actionhero.errors import StoreError
 from actionhero.store.scripts import Script
 
@@ -178,9 +179,7 @@ class Stats:
     async def aclose(self) -> None:
         """Stop, with a last flush; its failure is logged, since nobody is left to retry it."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end_task(self._task)
         try:
             await self.flush()
         except StoreError as exc:

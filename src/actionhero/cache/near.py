@@ -9,11 +9,11 @@ Rules
 """
 
 import asyncio
-import contextlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from actionhero.background import end_task
 from actionhero.errors import StoreError
 
 if TYPE_CHECKING:
@@ -49,9 +49,7 @@ class Near:
 
     async def aclose(self) -> None:
         """Stop; all is forgotten."""
-        self._listening.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._listening
+        await end_task(self._listening)
         if self._subscription is not None:
             await self._subscription.aclose()
         self._subscription = None

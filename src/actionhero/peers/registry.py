@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from actionhero.background import end_task
 from actionhero.codec import encode_json
 from actionhero.errors import StoreError, StoreUnavailableError
 from actionhero.peers.peer import Peer
@@ -51,9 +52,7 @@ class Registry:
         """Be none of them any more; a store that is away learns it by the lease."""
         if self._beating is None:
             return
-        self._beating.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._beating
+        await end_task(self._beating)
         self._beating = None
         with contextlib.suppress(StoreError):
             await _leave(self._store, self._keys.peers(), [self._server, self._keys.peer_channel()])

@@ -10,11 +10,11 @@ Rules
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from actionhero.background import end_task
 from actionhero.errors import StoreUnavailableError
 from actionhero.rooms.local import TURN, LocalRoom
 from actionhero.rooms.message import read_frame
@@ -75,9 +75,7 @@ class Feed:
         if self._subscription is not None:
             await self._subscription.aclose()
         if self._reading is not None:
-            self._reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reading
+            await end_task(self._reading)
 
     async def _read(self, subscription: "Subscription") -> None:
         told = 0

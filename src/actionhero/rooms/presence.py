@@ -15,6 +15,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
+from actionhero.background import end_task
 from actionhero.errors import StoreError
 from actionhero.rooms.rules import RuleBook
 from actionhero.store.room_scripts import RoomScripts
@@ -67,9 +68,7 @@ class Presence:
         the lease."""
         if self._beating is None:
             return
-        self._beating.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._beating
+        await end_task(self._beating)
         self._beating = None
         with contextlib.suppress(StoreError):
             await self._scripts.beat(self.name, 0, is_new=True)

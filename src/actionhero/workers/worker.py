@@ -12,6 +12,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
+from actionhero.background import end_task
 from actionhero.deadlines import Deadlines
 from actionhero.errors import StoreFullError, StoreUnavailableError
 from actionhero.tasks.queue import Tasks
@@ -198,9 +199,7 @@ class Worker:
 
     async def _stop_lanes(self) -> None:
         for lane, life in self._lanes.items():
-            life.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await life
+            await end_task(life)
             await lane.leave()
 
     async def _is_all_done(self) -> bool:

@@ -1,5 +1,7 @@
 // Has ActionHero's client for browsers go through all it can, in Node; prints what came of it.
 const { readFileSync } = require("node:fs");
+const until = require("./until.cjs");
+
 const [folder, source, port] = process.argv.slice(2);
 const Primus = require(require.resolve("primus", { paths: [folder] }));
 const Socket = Primus.createSocket({ transformer: "websockets", parser: "json", pathname: "/primus" });
@@ -13,13 +15,6 @@ async function connected() {
   for (const event of ["welcome", "say", "disconnected"]) client.on(event, (told) => events.push([event, told]));
   await new Promise((resolve) => client.connect(resolve));
   return { client, events, socket };
-}
-
-async function until(condition) {
-  for (const end = Date.now() + 30_000; !condition(); ) {
-    if (Date.now() > end) throw new Error("it did not come");
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 async function main() {

@@ -1,4 +1,6 @@
 // Has one of ActionHero's own clients go through all it can; prints what came of it, as JSON.
+const until = require("./until.cjs");
+
 const [folder, name, port] = process.argv.slice(2);
 const found = require(require.resolve(name, { paths: [folder] }));
 const Client = found.default ?? found;
@@ -10,13 +12,6 @@ async function connected() {
   client.on("error", () => {});
   await client.connect({ host: "127.0.0.1", port: Number(port), timeout: 30_000, reconnectTimeout: 0 });
   return { client, events };
-}
-
-async function until(condition) {
-  for (const end = Date.now() + 30_000; !condition(); ) {
-    if (Date.now() > end) throw new Error("it did not come");
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 async function main() {
